@@ -1,0 +1,1 @@
+"""Bridge languages for large language models, from the neurons that languages share."""

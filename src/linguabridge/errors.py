@@ -1,0 +1,24 @@
+"""The one kind of error that users see: a sentence that names the culprit and the way out."""
+
+
+class LinguabridgeError(Exception):
+    """Something the user can mend. The message is one sentence or two: what is wrong, and what to do about it.
+
+    The command line prints the message alone and exits with code 2; ``--debug`` adds the traceback.
+    """
+
+
+class InputError(LinguabridgeError):
+    """An argument, a lexicon, a text or a folder that cannot be used as given."""
+
+
+class ModelError(LinguabridgeError):
+    """A model that cannot be loaded, has no taps, or computes values that are not finite."""
+
+
+class DownloadError(LinguabridgeError):
+    """Something had to be fetched and could not be."""
+
+
+class CacheError(LinguabridgeError):
+    """The cache folder cannot be written or read."""
