@@ -1,0 +1,158 @@
+"""Results kept on disk and found again by content.
+
+An artefact is two files: ``<kind>/<digest>.safetensors`` with its arrays and ``<kind>/<digest>.json``, its manifest. The
+digest is the SHA-256 of the key, everything the result depends on; the manifest repeats the key for people, with the
+versions and the SHA-256 of the arrays. Arrays are written first and the manifest last, each by an atomic rename: a
+killed run leaves nothing that looks whole, and several runs may share a cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache as memoise
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_dir
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from linguabridge.errors import CacheError
+
+FORMAT = 1  # raise when the meaning of what is stored changes
+Arrays = dict[str, NDArray[Any]]
+
+
+def default_cache_dir() -> Path:
+    """The folder named by ``LINGUABRIDGE_CACHE``, else the user's cache folder of this system."""
+    return Path(os.environ.get("LINGUABRIDGE_CACHE") or user_cache_dir("linguabridge"))
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A stored result: its arrays, and its facts (anything JSON holds)."""
+
+    arrays: Arrays
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder of artefacts."""
+
+    root: Path
+
+    def get(self, kind: str, key: Mapping[str, Any]) -> Artefact | None:
+        """The artefact stored under this key, or None. A damaged one is set aside and counts as absent.
+
+        Args:
+            kind: what it is ("profile", "check"…), a folder name.
+            key: everything the result depends on; JSON values only.
+        """
+        data, manifest_path = self._paths(kind, key)
+        try:
+            manifest = json.loads(manifest_path.read_text("utf-8"))
+            arrays: Arrays = {}
+            if manifest["sha256"] is not None:
+                content = data.read_bytes()
+                if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+                    raise ValueError("checksum")
+                arrays = load_tensors(content)
+            return Artefact(arrays, manifest["facts"])
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CacheError(f"The cache folder {self.root} cannot be read ({error.strerror}).") from error
+        except (ValueError, KeyError, TypeError):
+            for path in (data, manifest_path):
+                with contextlib.suppress(OSError):
+                    path.replace(path.with_name(path.name + ".damaged"))
+            return None
+
+    def put(self, kind: str, key: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> None:
+        """Store an artefact; whoever stores the same key at the same time stores the same thing.
+
+        Raises:
+            CacheError: the folder cannot be written.
+        """
+        data, manifest_path = self._paths(kind, key)
+        content = save_tensors({name: np.ascontiguousarray(a) for name, a in arrays.items()}) if arrays else None
+        manifest = {
+            "kind": kind,
+            "key": dict(key),
+            "facts": dict(facts),
+            "sha256": hashlib.sha256(content).hexdigest() if content is not None else None,
+            "versions": versions(),
+            "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        with self.writing():
+            data.parent.mkdir(parents=True, exist_ok=True)
+            if content is not None:
+                write_atomically(data, content)
+            write_atomically(manifest_path, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+
+    def check_writable(self) -> None:
+        """Fail before a long computation rather than after it.
+
+        Raises:
+            CacheError: the folder cannot be made or written.
+        """
+        with self.writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn failures of the file system into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise CacheError(
+                f"The cache folder {self.root} cannot be written ({error.strerror}); set LINGUABRIDGE_CACHE "
+                "to a folder you can write, with space left."
+            ) from error
+
+    def _paths(self, kind: str, key: Mapping[str, Any]) -> tuple[Path, Path]:
+        name = digest({"format": FORMAT, **key})[:32]
+        return self.root / kind / f"{name}.safetensors", self.root / kind / f"{name}.json"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing: into a neighbour, then renamed over the target."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def digest(value: Any) -> str:
+    """SHA-256, in hexadecimal, of a JSON value written in one canonical way."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@memoise
+def versions() -> dict[str, str]:
+    """Versions that results may depend on, for manifests."""
+    found = {}
+    for package in ("linguabridge", "torch", "transformers", "tokenizers", "numpy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -1,0 +1,257 @@
+"""How strongly two sets of neurons depend on each other over the same probes.
+
+Two estimators, both built from Gaussian kernels over the scalar activations of single neurons:
+
+``cka`` (default)
+    Mean over all pairs (i, j) of the debiased centred kernel alignment of neuron i of X and neuron j of Y:
+    HSIC_u(K_i, L_j) / sqrt(HSIC_u(K_i, K_i) HSIC_u(L_j, L_j)). HSIC_u is the unbiased estimator of Song et al. (2012,
+    JMLR 13, eq. 5), written as an inner product of U-centred kernels (Székely and Rizzo, 2014); the normalisation is
+    that of Nguyen et al. (2021, "Do wide and deep networks learn the same things?"). Bandwidth: per neuron, the
+    median distance between its own values (Gretton et al., 2012). Under independence its expectation is about 0
+    whatever the sizes of the sets.
+``reference``
+    The published code's measure with its flaws (docs/method.md names them), for comparison: one pooled bandwidth on the
+    scale of whole rows, centring on one side, mean of row and column maxima. It is not an estimate of HSIC.
+
+Every value for a pair is an inner product of two S × S kernels (S probes), so all pairs together are one matrix product
+of flattened kernels, (n1 × S²)(S² × n2), taken in tiles of bounded memory: never a loop over pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from linguabridge.errors import InputError
+
+Activations = NDArray[np.floating] | Tensor
+
+MIN_PROBES = 4  # the unbiased estimator divides by n - 3
+TILE_BYTES = 128 * 2**20  # kernels held at once, for each side
+
+
+def score(x: Activations, y: Activations, *, estimator: str = "cka") -> float:
+    """Dependence between two sets of neurons.
+
+    Args:
+        x: activations of shape (n1 neurons, S probes), numpy or torch, any float type.
+        y: activations of shape (n2 neurons, S probes), over the same probes in the same order.
+        estimator: ``"cka"`` (mean debiased CKA over pairs, 0 without dependence, at most 1) or ``"reference"``
+            (the published measure; unbounded, grows with S and with the sizes of the sets).
+
+    Returns:
+        The score, dimensionless. A neuron that is constant over the probes depends on nothing: its pairs count as 0.
+
+    Raises:
+        InputError: shapes do not agree, a set is empty, fewer than 4 probes, values that are not finite, or an unknown
+            estimator.
+    """
+    if estimator not in ESTIMATORS:
+        raise InputError(f"Unknown estimator '{estimator}': choose one of {', '.join(ESTIMATORS)}.")
+    return ESTIMATORS[estimator](*_checked(x, y))
+
+
+def cka_pairs(x: Activations, y: Activations) -> NDArray[np.float64]:
+    """Debiased CKA of every pair of neurons.
+
+    Args:
+        x: activations of shape (n1, S).
+        y: activations of shape (n2, S).
+
+    Returns:
+        Array of shape (n1, n2); pairs with a constant neuron are 0.
+
+    Raises:
+        InputError: as :func:`score`.
+    """
+    x_rows, y_rows = _checked(x, y)
+    out = np.empty((len(x_rows), len(y_rows)))
+    step = _tile_rows(x_rows.shape[1], x_rows.element_size())
+    for i in range(0, len(x_rows), step):
+        k = unit_kernels(x_rows[i : i + step]).flatten(1)
+        for j in range(0, len(y_rows), step):
+            # X against itself: the tile is at hand.
+            same = y_rows is x_rows and i == j
+            m = k if same else unit_kernels(y_rows[j : j + step]).flatten(1)
+            out[i : i + step, j : j + step] = (k @ m.T).double().cpu().numpy()
+    return out
+
+
+def unit_kernels(rows: Tensor) -> Tensor:
+    """U-centred Gaussian kernels, scaled so that the inner product of two of them is their debiased CKA.
+
+    Args:
+        rows: activations of shape (n neurons, S probes).
+
+    Returns:
+        Tensor of shape (n, S, S) of the rows' type. All zero for a constant neuron.
+    """
+    centred = u_centre(gaussian_kernels(rows))
+    norms = centred.flatten(1).norm(dim=1)
+    # A constant neuron's kernel is all ones; U-centring leaves only rounding of it.
+    scale = torch.where(norms > 1e-4 if rows.dtype == torch.float32 else norms > 1e-9, 1 / norms, 0.0)
+    return centred.mul_(scale[:, None, None])
+
+
+def summed_unit_kernel(rows: Tensor) -> Tensor:
+    """Sum over neurons of :func:`unit_kernels`, in tiles.
+
+    The mean CKA over all pairs of two sets is the inner product of their two sums, divided by n1 · n2: a ranking
+    that only needs means keeps one S × S matrix per set.
+
+    Args:
+        rows: activations of shape (n neurons, S probes).
+
+    Returns:
+        Tensor of shape (S, S), float64.
+    """
+    total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64, device=rows.device)
+    step = _tile_rows(rows.shape[1], rows.element_size())
+    for i in range(0, len(rows), step):
+        total += unit_kernels(rows[i : i + step]).sum(0, dtype=torch.float64)
+    return total
+
+
+def gaussian_kernels(rows: Tensor) -> Tensor:
+    """Kernel exp(−(x_a − x_b)² / 2σ²) of each neuron over pairs of probes, σ the median of its |x_a − x_b|, a < b.
+
+    Where that median is 0 (more than half of the pairs tie) σ is the mean of the distances instead; where that is 0 too
+    the neuron is constant and its kernel all ones.
+
+    Args:
+        rows: activations of shape (n neurons, S probes).
+
+    Returns:
+        Tensor of shape (n, S, S).
+    """
+    scaled = rows / (bandwidths(rows) * math.sqrt(2))[:, None]
+    return (scaled[:, :, None] - scaled[:, None, :]).square_().neg_().exp_()
+
+
+def bandwidths(rows: Tensor) -> Tensor:
+    """Kernel width σ of each neuron: see :func:`gaussian_kernels`.
+
+    Args:
+        rows: activations of shape (n neurons, S probes).
+
+    Returns:
+        Tensor of shape (n,), in the units of the activations, positive.
+    """
+    values = rows.cpu().numpy()  # numpy's partition is several times faster than torch's median here
+    first, second = np.triu_indices(values.shape[1], 1)
+    gaps = np.abs(values[:, first] - values[:, second])
+    middle = (gaps.shape[1] - 1) // 2  # the lower of two middle values
+    median = np.partition(gaps, middle, axis=1)[:, middle]
+    sigma = np.where(median > 0, median, gaps.mean(axis=1))
+    return torch.from_numpy(np.where(sigma > 0, sigma, 1).astype(values.dtype)).to(rows.device)
+
+
+def u_centre(kernels: Tensor) -> Tensor:
+    """U-centre symmetric matrices in place: the diagonal becomes 0 and every row sums to 0.
+
+    Székely and Rizzo (2014), eq. 2.1. The inner product of two U-centred n × n kernels divided by n(n − 3) is the
+    unbiased HSIC of Song et al. (2012).
+
+    Args:
+        kernels: symmetric matrices of shape (..., n, n), n > 3.
+
+    Returns:
+        The same tensor, U-centred.
+    """
+    n = kernels.shape[-1]
+    kernels.diagonal(dim1=-2, dim2=-1).zero_()
+    rows = kernels.sum(-1)
+    total = rows.sum(-1)
+    kernels -= rows[..., :, None] / (n - 2)
+    kernels -= rows[..., None, :] / (n - 2)
+    kernels += (total / ((n - 1) * (n - 2)))[..., None, None]
+    kernels.diagonal(dim1=-2, dim2=-1).zero_()
+    return kernels
+
+
+def reference_pairs(x: Activations, y: Activations) -> NDArray[np.float64]:
+    """The published code's value for every pair of neurons: tr(K_i H H L_j) with its bandwidth (docs/method.md).
+
+    Args:
+        x: activations of shape (n1, S).
+        y: activations of shape (n2, S).
+
+    Returns:
+        Array of shape (n1, n2).
+
+    Raises:
+        InputError: as :func:`score`.
+    """
+    x_rows, y_rows = _checked(x, y)
+    x_std, y_std = _standardise(x_rows.double()), _standardise(y_rows.double())
+    within = torch.cat([torch.cdist(rows, rows).flatten() for rows in (x_std, y_std)])
+    sigma = within.median() + 1e-6
+
+    def kernels(rows: Tensor) -> Tensor:
+        gap = rows[:, :, None] - rows[:, None, :]
+        return gap.square_().div_(-2 * sigma**2).exp_()
+
+    out = np.empty((len(x_std), len(y_std)))
+    step = _tile_rows(x_std.shape[1], 8)
+    for i in range(0, len(x_std), step):
+        k = kernels(x_std[i : i + step])
+        k -= k.mean(dim=2, keepdim=True)  # K H: since H H = H, one side only
+        for j in range(0, len(y_std), step):
+            m = kernels(y_std[j : j + step])
+            out[i : i + step, j : j + step] = (k.flatten(1) @ m.flatten(1).T).cpu().numpy()
+    return out
+
+
+def _cka(x: Tensor, y: Tensor) -> float:
+    return float((summed_unit_kernel(x) * summed_unit_kernel(y)).sum()) / (len(x) * len(y))
+
+
+def _reference(x: Tensor, y: Tensor) -> float:
+    pairs = reference_pairs(x, y)
+    return float(pairs.max(axis=1).mean() + pairs.max(axis=0).mean()) / 2
+
+
+ESTIMATORS: dict[str, Callable[[Tensor, Tensor], float]] = {"cka": _cka, "reference": _reference}
+
+
+def _standardise(rows: Tensor) -> Tensor:
+    return (rows - rows.mean(1, keepdim=True)) / (rows.std(1, keepdim=True) + 1e-6)
+
+
+def _tile_rows(probes: int, element_size: int) -> int:
+    return max(1, TILE_BYTES // (probes * probes * element_size))
+
+
+def _checked(x: Activations, y: Activations) -> tuple[Tensor, Tensor]:
+    sides = []
+    for name, value in (("x", x), ("y", y)):
+        rows = value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))
+        if rows.ndim != 2 or not len(rows):
+            raise InputError(
+                f"{name} must be a matrix of (neurons, probes) with at least one neuron, not of shape "
+                f"{tuple(rows.shape)}."
+            )
+        if not rows.dtype.is_floating_point:
+            rows = rows.double()
+        if rows.dtype not in (torch.float32, torch.float64):
+            rows = rows.float()
+        if not bool(torch.isfinite(rows).all()):
+            raise InputError(
+                f"{name} holds values that are not finite (NaN or infinity); dependence needs finite activations."
+            )
+        sides.append(rows.detach())
+    first, second = sides
+    if first.shape[1] != second.shape[1]:
+        raise InputError(
+            f"x has {first.shape[1]} probes and y {second.shape[1]}: both need the same probes in the same order."
+        )
+    if first.shape[1] < MIN_PROBES:
+        raise InputError(f"{first.shape[1]} probes are too few: dependence needs at least {MIN_PROBES}.")
+    common = torch.promote_types(first.dtype, second.dtype)
+    first = first.to(common)
+    return first, first if x is y else second.to(common).to(first.device)

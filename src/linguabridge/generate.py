@@ -1,0 +1,79 @@
+"""Greedy answers to many prompts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+
+from linguabridge.model import LanguageModel
+
+_PROMPTS = 128  # generate has much overhead a call, so many prompts share one
+
+
+class _AllDone(StoppingCriteria):
+    """Stops a row when what it has generated is a finished answer."""
+
+    def __init__(self, model: LanguageModel, start: int, finished: Callable[[str], bool]) -> None:
+        self.model, self.start, self.finished = model, start, finished
+        self.done: Tensor | None = None
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> Tensor:  # noqa: ARG002 - transformers' signature
+        if self.done is None:
+            self.done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        open_rows = torch.nonzero(~self.done).flatten().tolist()
+        texts = self.model.tokenizer.batch_decode(input_ids[open_rows, self.start :])
+        for row, text in zip(open_rows, texts, strict=True):
+            self.done[row] = self.finished(text)
+        return self.done
+
+
+def greedy_answers(
+    model: LanguageModel,
+    prompts: Sequence[str],
+    *,
+    finished: Callable[[str], bool],
+    max_new_tokens: int,
+    advance: Callable[[float], None] = lambda _: None,
+) -> list[str]:
+    """What the model writes after each prompt, greedily, until ``finished`` says so or the tokens run out.
+
+    Args:
+        model: the model.
+        prompts: n prompts.
+        finished: told the text generated so far; true when nothing more is needed.
+        max_new_tokens: at most so many tokens.
+        advance: told the number of prompts done after each batch.
+
+    Returns:
+        n texts, special tokens left out.
+    """
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    answers = [""] * len(prompts)
+    tokenizer = model.tokenizer
+    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
+    settings = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        pad_token_id=padding,
+        eos_token_id=model.model.generation_config.eos_token_id,
+        bos_token_id=model.model.generation_config.bos_token_id,
+    )
+    for start in range(0, len(order), _PROMPTS):
+        part = order[start : start + _PROMPTS]
+        encoded = [model.encode(prompts[number]) for number in part]
+        width = max(map(len, encoded))
+        ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
+        mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
+        stop = StoppingCriteriaList([_AllDone(model, width, finished)])
+        with torch.inference_mode():
+            output = model.model.generate(
+                input_ids=ids, attention_mask=mask, generation_config=settings, stopping_criteria=stop
+            )
+        texts = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
+        for number, text in zip(part, texts, strict=True):
+            answers[number] = text
+        advance(len(part))
+    return answers

@@ -1,0 +1,110 @@
+"""GGUF files: read once by transformers, kept as safetensors and tokenizer.json, loaded from there in seconds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from linguabridge.cache import Cache, versions
+from linguabridge.errors import LinguabridgeError, ModelError
+
+CONVERTER = 1  # raise when conversions made so far must be made again
+_DONE = "converted.json"
+
+
+def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path], say: Callable[[str], None]) -> Path:
+    """The folder that holds the converted model, made now if it is not there yet.
+
+    Conversion happens in a neighbouring folder that is renamed when it is whole and checked; other processes wait.
+
+    Args:
+        cache: where converted models are kept.
+        sha256: of the GGUF file; part of the folder's name.
+        provide: given a scratch folder, returns the path of the GGUF file (which may lie elsewhere).
+        say: told once if a conversion starts.
+
+    Raises:
+        ModelError: the file cannot be read as GGUF, or transformers cannot read its architecture.
+        CacheError: the cache cannot be written.
+    """
+    folder = cache.root / "models" / f"{sha256[:32]}-{CONVERTER}"
+    if (folder / _DONE).exists():
+        return folder
+    with cache.writing():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if (folder / _DONE).exists():
+                return folder
+            say("Converting the GGUF file to safetensors, once; this takes about a minute.")
+            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting-"))
+            try:
+                whole = scratch / "whole"
+                _convert(provide(scratch), whole)
+                (whole / _DONE).write_text(json.dumps({"gguf_sha256": sha256, "versions": versions()}))
+                whole.rename(folder)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _convert(file: Path, target: Path) -> None:
+    """Write config.json, model.safetensors (float32) and the tokenizer of a GGUF file, and check them."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    _check_whole(file)
+    where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        model = AutoModelForCausalLM.from_pretrained(
+            **where, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+        )
+        # The weights are plain float32 now; the configuration must not say otherwise.
+        model.hf_quantizer = None
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+        again = AutoModelForCausalLM.from_pretrained(target, use_safetensors=True)
+        ids = torch.tensor([tokenizer("linguabridge العربية 日本語").input_ids])
+        with torch.inference_mode():
+            before, after = (m(ids, logits_to_keep=1).logits for m in (model, again))
+        same_words = AutoTokenizer.from_pretrained(target)("linguabridge العربية 日本語").input_ids == ids[0].tolist()
+    except LinguabridgeError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"transformers cannot read {file.name} as a GGUF language model: {_first_line(error)}"
+        ) from error
+    if not (same_words and bool(torch.isfinite(after).all()) and torch.equal(before, after)):
+        raise ModelError(
+            f"{file.name} was converted, but the copy does not compute what the original does; "
+            "please report this with the file's name."
+        )
+
+
+def _check_whole(file: Path) -> None:
+    """Read the header and see that every tensor lies inside the file: a truncated download is named as such."""
+    from gguf import GGUFReader
+
+    if file.open("rb").read(4) != b"GGUF":
+        raise ModelError(f"{file} is not a GGUF file (it does not begin with 'GGUF'); download it again.")
+    try:
+        reader = GGUFReader(file)
+        end = max((int(t.data_offset + t.n_bytes) for t in reader.tensors), default=0)
+    except Exception as error:
+        raise ModelError(
+            f"{file} is truncated or damaged: its GGUF header or tensors end too early; download it again."
+        ) from error
+    if end == 0 or end > file.stat().st_size:
+        raise ModelError(f"{file} is truncated: its tensors end at byte {end}, the file before; download it again.")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,46 @@
+"""What linguabridge sees in a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from linguabridge.cache import Cache, default_cache_dir
+from linguabridge.model import ModelOptions, open_model
+
+
+def inspect(name: str, options: ModelOptions | None = None, say: Callable[[str], None] = lambda _: None) -> dict[str, str]:
+    """Describe a model: layers, taps, type, memory. Loads it.
+
+    Args:
+        name: as in :func:`linguabridge.model.find_model`.
+        options: how to load it.
+        say: told what takes long.
+
+    Raises:
+        ModelError: it cannot be loaded, or has no taps.
+    """
+    from linguabridge.ranking import default_window
+
+    lazy = open_model(name, options, Cache(default_cache_dir()), say)
+    model = lazy.loaded
+    inner = model.model
+    parameters = sum(p.numel() for p in inner.parameters())
+    memory = sum(p.numel() * p.element_size() for p in inner.parameters())
+    widths = sorted(set(model.space.widths))
+    window = default_window(model.space.n_layers)
+    bos = model.encode("a")[0] in model.special_ids
+    return {
+        "architecture": type(inner).__name__,
+        "parameters": f"{parameters:,}",
+        "layers": f"{model.space.n_layers} (0 to {model.space.n_layers - 1}); default window {window[0]}-{window[-1]}",
+        "neurons": f"{len(model.space):,} ({' or '.join(f'{w:,}' for w in widths)} a layer)",
+        "taps": f"{model.taps[0]} … {model.taps[-1]}",
+        "activation": type(dict(inner.named_modules())[model.taps[0]]).__name__,
+        "vocabulary": f"{inner.get_input_embeddings().weight.shape[0]:,}",
+        "BOS": "added by the tokenizer" if bos else "not added by the tokenizer",
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "memory": f"{memory / 2**20:,.0f} MB of weights",
+        "folder": str(model.files.folder),
+        "weights SHA-256": model.files.weights_sha256,
+    }

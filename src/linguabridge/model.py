@@ -1,0 +1,352 @@
+"""Language models: found, identified by their content, and loaded with their taps checked.
+
+Finding is cheap and needs no torch (:func:`find_model`): it yields a folder and the hashes that results are kept under.
+Loading (:func:`load_model`) happens when a result is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linguabridge import embedded
+from linguabridge.cache import Cache, write_atomically
+from linguabridge.errors import DownloadError, InputError, LinguabridgeError, ModelError
+from linguabridge.neurons import NeuronSpace
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DEFAULT_MODEL = embedded.NAME
+_WEIGHTS = ("*.safetensors",)
+_DESCRIPTION = ("config.json", "*.safetensors.index.json", "generation_config.json")
+_TOKENIZER = ("tokenizer*", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on disk: where it is, and what it is (hashes of its content)."""
+
+    name: str
+    folder: Path
+    revision: str | None  # commit on the hub, where it came from there
+    weights_sha256: str
+    config_sha256: str
+    tokenizer_sha256: str
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The part of every cache key that stands for this model."""
+        return {"weights": self.weights_sha256, "config": self.config_sha256, "tokenizer": self.tokenizer_sha256}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded model: transformers' own objects, and where its neurons are read."""
+
+    files: ModelFiles
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    taps: tuple[str, ...]
+    space: NeuronSpace
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+        return self.files.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where its input goes."""
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type it computes in."""
+        return self.model.dtype
+
+    def encode(self, text: str) -> list[int]:
+        """Token numbers of a text, with BOS and the like as the tokenizer's own convention says."""
+        return list(self.tokenizer(text, verbose=False).input_ids)
+
+    @cached_property
+    def special_ids(self) -> frozenset[int]:
+        """Token numbers that are special (BOS and so on)."""
+        return frozenset(self.tokenizer.all_special_ids)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is loaded; all fields that change numbers are part of every cache key."""
+
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    dtype: str = "auto"  # auto, float32, bfloat16, float16
+    taps: str | None = None  # module name with {layer}, where the search fails
+    trust_remote_code: bool = False
+
+
+def find_model(name: str, cache: Cache, say: Callable[[str], None] = lambda _: None) -> ModelFiles:
+    """Find a model's files and hash them.
+
+    Args:
+        name: the embedded default's name, a Hugging Face id, a local folder, or a GGUF file.
+        cache: where converted models and remembered hashes are kept.
+        say: told what takes long.
+
+    Raises:
+        ModelError: nothing usable is there.
+        DownloadError: the hub could not be reached.
+    """
+    revision = None
+    path = Path(name).expanduser()
+    if name == embedded.NAME and not path.exists():
+        from linguabridge.gguf import converted_folder
+
+        folder = cache.root / "models" / embedded.SHA256  # replaced below
+        folder = converted_folder(cache, embedded.SHA256, _provide_embedded, say)
+    elif path.is_file():
+        if path.suffix.lower() != ".gguf":
+            raise ModelError(f"{path} is a file but not a GGUF file; --model takes a folder, a .gguf file or a hub id.")
+        from linguabridge.gguf import converted_folder
+
+        sha256 = file_sha256(path, cache)
+        folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), say)
+    elif path.is_dir():
+        folder = path
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
+        folder, revision = _download(name)
+    else:
+        raise ModelError(
+            f"No model '{name}': it is no folder or GGUF file here, and no hub id (owner/name). "
+            f"The default is {embedded.NAME}."
+        )
+    return _identify(name, folder, revision, cache)
+
+
+def _provide_embedded(scratch: Path) -> Path:
+    return embedded.assemble(scratch)
+
+
+def _identify(name: str, folder: Path, revision: str | None, cache: Cache) -> ModelFiles:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} holds no model: there is no config.json in it.")
+    weights = _files(folder, _WEIGHTS)
+    if not weights:
+        other = [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]
+        why = (
+            f"{other[0].name} is a pickle, which can run code when it is loaded; convert it to safetensors first"
+            if other
+            else "there are no safetensors in it"
+        )
+        raise ModelError(f"{folder} holds no weights that can be loaded: {why}.")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        missing = sorted(wanted - {file.name for file in weights})
+        if missing:
+            raise ModelError(f"{folder} lacks {len(missing)} of {len(wanted)} weight files, {missing[0]} first.")
+    return ModelFiles(
+        name=name,
+        folder=folder,
+        revision=revision,
+        weights_sha256=_combined(weights, cache),
+        config_sha256=_combined(_files(folder, _DESCRIPTION), cache),
+        tokenizer_sha256=_combined(_files(folder, _TOKENIZER), cache),
+    )
+
+
+def _files(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    return sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()})
+
+
+def _combined(files: list[Path], cache: Cache) -> str:
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(f"{file.name}\0{file_sha256(file, cache)}\n".encode())
+    return whole.hexdigest()
+
+
+def file_sha256(file: Path, cache: Cache) -> str:
+    """SHA-256 of a file's content, remembered by its path, size and time of change.
+
+    The hub's cache names large files by their SHA-256 already; it is taken from there.
+    """
+    real = file.resolve()
+    if real.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", real.name):
+        return real.name
+    stat = real.stat()
+    entry = cache.root / "hashes" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.json"
+    state = [str(real), stat.st_size, stat.st_mtime_ns]
+    try:
+        remembered = json.loads(entry.read_text("utf-8"))
+        if remembered["state"] == state:
+            return str(remembered["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # nothing remembered, or nothing readable: hash again
+    with real.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    with cache.writing():
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(entry, json.dumps({"state": state, "sha256": sha256}).encode())
+    return sha256
+
+
+def _download(name: str) -> tuple[Path, str | None]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    patterns = [*_WEIGHTS, *_DESCRIPTION, *_TOKENIZER]
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=patterns))
+    except GatedRepoError as error:
+        raise DownloadError(f"{name} is gated: accept its terms on the hub and log in with `hf auth login`.") from error
+    except RepositoryNotFoundError as error:
+        raise DownloadError(
+            f"The hub has no model '{name}', or it is private: check the id, or `hf auth login`."
+        ) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise DownloadError(
+            f"{name} is not on this machine and could not be downloaded (no network?); "
+            f"pass --model with a local folder or a GGUF file, or use the default {embedded.NAME}."
+        ) from error
+    return folder, folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else None
+
+
+def load_model(files: ModelFiles, options: ModelOptions | None = None) -> LanguageModel:
+    """Load a model in evaluation mode and check its taps.
+
+    Args:
+        files: from :func:`find_model`.
+        options: device, dtype, taps.
+
+    Raises:
+        ModelError: transformers cannot load it, its vocabulary is smaller than its tokenizer's, its values are not
+            finite, or its neurons cannot be read.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from linguabridge.hardware import choose_device, choose_dtype
+    from linguabridge.taps import find_taps, tap_widths
+
+    options = options or ModelOptions()
+    device = choose_device(options.device)
+    with _quiet_transformers():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
+            model = AutoModelForCausalLM.from_pretrained(
+                files.folder,
+                dtype=choose_dtype(options.dtype, device, files.folder),
+                device_map=device if device != "cpu" else None,
+                use_safetensors=True,
+                trust_remote_code=options.trust_remote_code,
+            )
+        except LinguabridgeError:
+            raise
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise ModelError(f"transformers cannot load {files.name}: {first}") from error
+    model.eval()
+    rows = model.get_input_embeddings().weight.shape[0]
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest >= rows and _used_beyond(tokenizer, rows):
+        raise ModelError(
+            f"The tokenizer of {files.name} has token {largest}, but the model knows only {rows}: they do not belong together."
+        )
+    taps = find_taps(model, options.taps)
+    _check_finite(model, tokenizer, files.name)
+    return LanguageModel(files, model, tokenizer, taps, NeuronSpace(tap_widths(model, taps)))
+
+
+def _used_beyond(tokenizer: PreTrainedTokenizerBase, rows: int) -> bool:
+    # Some tokenizers carry a few added tokens that text never yields; only those may lie beyond the embedding.
+    added = set(tokenizer.get_added_vocab().values())
+    return any(number >= rows and number not in added for number in tokenizer.get_vocab().values())
+
+
+def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    import torch
+
+    ids = torch.tensor([tokenizer("linguabridge").input_ids], device=model.get_input_embeddings().weight.device)
+    with torch.inference_mode():
+        hidden = model.base_model(input_ids=ids, use_cache=False)[0]
+    if not bool(torch.isfinite(hidden).all()):
+        raise ModelError(
+            f"{name} computes values that are not finite (NaN or infinity) in {model.dtype}: "
+            "its weights are damaged, or try --dtype float32."
+        )
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' own bars and warnings out of our output while it loads."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+
+
+class LazyModel:
+    """A model that is found at once and loaded when a result needs it; results found in the cache need it not."""
+
+    def __init__(self, files: ModelFiles, options: ModelOptions, load: Callable[[], LanguageModel]) -> None:
+        self.files = files
+        self.options = options
+        self._load = load
+
+    @cached_property
+    def loaded(self) -> LanguageModel:
+        """The model itself."""
+        return self._load()
+
+    @cached_property
+    def key(self) -> dict[str, Any]:
+        """The part of every cache key that stands for the model and how it computes."""
+        from linguabridge.hardware import choose_device, choose_dtype
+
+        device = choose_device(self.options.device)
+        return {
+            **self.files.identity,
+            "device": device.split(":")[0],
+            "dtype": str(choose_dtype(self.options.dtype, device, self.files.folder)).removeprefix("torch."),
+            "taps": self.options.taps,
+        }
+
+
+def open_model(
+    name: str = DEFAULT_MODEL,
+    options: ModelOptions | None = None,
+    cache: Cache | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> LazyModel:
+    """Find a model now and load it when it is first needed.
+
+    Raises:
+        ModelError: nothing usable is there under this name.
+        InputError: a device or dtype that does not exist.
+    """
+    from linguabridge.cache import default_cache_dir
+
+    options = options or ModelOptions()
+    files = find_model(name, cache or Cache(default_cache_dir()), say)
+
+    def load() -> LanguageModel:
+        say(f"Loading {name}.")
+        return load_model(files, options)
+
+    return LazyModel(files, options, load)

@@ -1,0 +1,136 @@
+"""Neurons, and sets of them with set algebra.
+
+A neuron is (layer, unit): unit j of layer l's feed-forward hidden vector. Inside, it is one number: layers are laid end
+to end in their own order, each with its own width. Layers keep their numbers however few of their neurons a set holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NeuronSpace:
+    """All feed-forward neurons of a model: ``widths[l]`` of them in layer l."""
+
+    widths: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return sum(self.widths)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers; they count from 0."""
+        return len(self.widths)
+
+    @property
+    def starts(self) -> Indices:
+        """Flat index of each layer's unit 0, and the number of neurons at the end; shape (layers + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.widths)]).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronSet:
+    """A set of neurons of one model: ``&``, ``|``, ``-``, ``^``, ``len``, ``in``, iteration over (layer, unit)."""
+
+    space: NeuronSpace
+    flat: Indices = field(repr=False)  # sorted, distinct
+
+    @classmethod
+    def of(cls, space: NeuronSpace, flat: Iterable[int] | Indices) -> NeuronSet:
+        """The set of these flat indices, in any order, repeats dropped."""
+        return cls(
+            space, np.unique(np.asarray(list(flat) if not isinstance(flat, np.ndarray) else flat, dtype=np.int64))
+        )
+
+    def __len__(self) -> int:
+        return len(self.flat)
+
+    def __bool__(self) -> bool:
+        return len(self.flat) > 0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        layers = np.searchsorted(self.space.starts, self.flat, side="right") - 1
+        units = self.flat - self.space.starts[layers]
+        return zip(layers.tolist(), units.tolist(), strict=True)
+
+    def __contains__(self, neuron: tuple[int, int]) -> bool:
+        layer, unit = neuron
+        return bool(np.isin(self.space.starts[layer] + unit, self.flat)) and 0 <= unit < self.space.widths[layer]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NeuronSet):
+            return NotImplemented
+        return self.space == other.space and np.array_equal(self.flat, other.flat)
+
+    def __hash__(self) -> int:
+        return hash((self.space, self.flat.tobytes()))
+
+    def __and__(self, other: NeuronSet) -> NeuronSet:
+        return self._with(other, np.intersect1d)
+
+    def __or__(self, other: NeuronSet) -> NeuronSet:
+        return self._with(other, np.union1d)
+
+    def __sub__(self, other: NeuronSet) -> NeuronSet:
+        return self._with(other, np.setdiff1d)
+
+    def __xor__(self, other: NeuronSet) -> NeuronSet:
+        return self._with(other, np.setxor1d)
+
+    def layer(self, number: int) -> Indices:
+        """Flat indices of the set's neurons in one layer, sorted."""
+        start, end = self.space.starts[number], self.space.starts[number + 1]
+        return self.flat[np.searchsorted(self.flat, start) : np.searchsorted(self.flat, end)]
+
+    def per_layer(self) -> list[int]:
+        """Number of neurons in each layer, empty layers included."""
+        return np.diff(np.searchsorted(self.flat, self.space.starts)).tolist()
+
+    def within(self, layers: range) -> NeuronSet:
+        """The part of the set that lies in these (consecutive) layers."""
+        parts = [self.layer(number) for number in layers]
+        return NeuronSet(self.space, np.concatenate(parts) if parts else np.empty(0, np.int64))
+
+    def jaccard(self, other: NeuronSet) -> float:
+        """|A ∩ B| / |A ∪ B|, 0 for two empty sets."""
+        return len(self & other) / max(1, len(self | other))
+
+    def _with(self, other: NeuronSet, operation: Callable[[Any, Any], Any]) -> NeuronSet:
+        if self.space != other.space:
+            raise ValueError("These neuron sets are of models with different layers; only sets of one model combine.")
+        return NeuronSet(self.space, operation(self.flat, other.flat).astype(np.int64))
+
+
+def overlap(source: NeuronSet, target: NeuronSet) -> NeuronSet:
+    """O(s, t) = T[s] ∩ T[t]: what source and target share."""
+    return source & target
+
+
+def bridge_set(candidate: NeuronSet, shared: NeuronSet) -> NeuronSet:
+    """B(b; s, t) = T[b] without O(s, t): a neuron is never compared with itself."""
+    return candidate - shared
+
+
+def bridge_between(candidate: NeuronSet, source: NeuronSet, target: NeuronSet) -> NeuronSet:
+    """T[b] ∩ (T[s] ∪ T[t]) without O(s, t): what the candidate shares with exactly one of the two."""
+    return candidate & (source ^ target)
+
+
+def anchored(shared: NeuronSet, active_share: NDArray[np.floating]) -> NeuronSet:
+    """Neurons of O(s, t) whose value is > 0 on at least half of the understood probes.
+
+    Our reading of the paper's "fully activated" subset (docs/method.md).
+
+    Args:
+        shared: O(s, t).
+        active_share: share of probes with a positive value, for each neuron of ``shared`` in its order; shape (n,).
+    """
+    return NeuronSet(shared.space, shared.flat[np.asarray(active_share) >= 0.5])

@@ -1,0 +1,66 @@
+"""Activation statistics per language, and the top sets they give.
+
+For every feed-forward neuron: the share of a language's tokens at which its value is > 0 (activation probability) and its
+mean value over the same tokens. Padding never counts; special tokens count only in reference mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linguabridge.neurons import NeuronSet, NeuronSpace
+
+TOP_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class LanguageProfile:
+    """One language's statistics in one model."""
+
+    space: NeuronSpace
+    positive: NDArray[np.int64]  # (neurons,): tokens at which the value is > 0
+    total: NDArray[np.float64]  # (neurons,): sum of the values
+    tokens: int
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Activation probability of each neuron, shape (neurons,), between 0 and 1."""
+        return self.positive / self.tokens
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean activation of each neuron, shape (neurons,), in the units of the activation function."""
+        return self.total / self.tokens
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Statistics of several languages in one model."""
+
+    languages: Mapping[str, LanguageProfile]
+
+    def top(self, language: str, rate: float = TOP_RATE, *, keep_ties: bool = False) -> NeuronSet:
+        """T[k]: the ``rate`` share of all neurons, over all layers together, with the highest activation probability.
+
+        Args:
+            language: a code this profile has.
+            rate: share of neurons, in (0, 1).
+            keep_ties: as the reference does: all neurons with p >= the value that ``torch.kthvalue`` gives for
+                k = round(N(1 − rate)), so the size varies. By default exactly round(N · rate) neurons, ties at the
+                threshold broken by the higher mean activation, then by position.
+        """
+        one = self.languages[language]
+        p, n = one.probability, len(one.space)
+        if keep_ties:
+            k = min(max(round(n * (1 - rate)), 1), n)
+            return NeuronSet.of(one.space, np.flatnonzero(p >= np.partition(p, k - 1)[k - 1]))
+        order = np.lexsort((np.arange(n), -one.mean, -p))
+        return NeuronSet.of(one.space, order[: max(1, round(n * rate))])
+
+    def correlation(self, first: str, second: str) -> float:
+        """Pearson correlation of two languages' activation probabilities over all neurons."""
+        return float(np.corrcoef(self.languages[first].probability, self.languages[second].probability)[0, 1])

@@ -1,0 +1,249 @@
+"""From neurons to a bridge: how strongly each candidate's neurons depend on those that source and target share.
+
+For every layer of the window, X holds the activations of O(s, t) over the probes and Y those of the candidate's bridge
+set; the score is a mean over layers of a dependence measure of X and Y. Nothing here touches the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from linguabridge.dependence import MIN_PROBES, score, summed_unit_kernel, u_centre
+from linguabridge.errors import InputError
+from linguabridge.neurons import NeuronSet
+
+HALF_SAMPLES = 200
+HALF_SAMPLES_REFERENCE = 50  # its score is no linear function of kernels, so each half-sample costs a full run
+STANDS_OUT = 0.8  # probability of being the best from which a candidate is named
+
+
+@dataclass(frozen=True)
+class CandidateScore:
+    """What the neurons say of one candidate.
+
+    Attributes:
+        code: of the language.
+        score: dependence on the shared neurons; None when the candidate has no neurons beside them in the window.
+        low: lower end of the 95 % interval over probes.
+        high: upper end.
+        best: probability of being the best, over half-samples of the probes.
+        layers: the score of each layer of the window, None where a set is empty.
+        neurons: number of the bridge set's neurons in each layer of the window.
+    """
+
+    code: str
+    score: float | None
+    low: float | None
+    high: float | None
+    best: float
+    layers: tuple[float | None, ...]
+    neurons: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All candidates, the best first.
+
+    Attributes:
+        candidates: in order of their scores.
+        window: first and last layer, both included.
+        estimator: of the dependence.
+        shared: number of the shared set's neurons in each layer of the window.
+        n_probes: columns of the matrices.
+    """
+
+    candidates: tuple[CandidateScore, ...]
+    window: tuple[int, int]
+    estimator: str
+    shared: tuple[int, ...]
+    n_probes: int
+
+    @property
+    def winner(self) -> CandidateScore | None:
+        """The candidate that stands out, if one does: the best in at least 80 % of the half-samples."""
+        first = self.candidates[0]
+        return first if first.score is not None and first.best >= STANDS_OUT else None
+
+    @property
+    def leaders(self) -> tuple[CandidateScore, ...]:
+        """The fewest candidates, most probable first, that hold the best one with a probability of 80 %."""
+        group: list[CandidateScore] = []
+        for candidate in sorted(self.candidates, key=lambda c: -c.best):
+            group.append(candidate)
+            if sum(c.best for c in group) >= STANDS_OUT:
+                break
+        return tuple(group)
+
+
+def default_window(n_layers: int) -> range:
+    """The layers in which languages meet: the reference's 10 to 21 of 32, scaled to the model's depth."""
+    last = min(round(21 * n_layers / 32), n_layers - 1)
+    return range(min(round(10 * n_layers / 32), last), last + 1)
+
+
+def rank_candidates(
+    values: NDArray[np.floating],
+    rows: NeuronSet,
+    shared: NeuronSet,
+    bridges: Mapping[str, NeuronSet],
+    window: range,
+    *,
+    estimator: str = "cka",
+    empty_layers_count: bool = False,
+    seed: int = 0,
+) -> Ranking:
+    """Score every candidate.
+
+    Uncertainty comes from random half-samples of the probes: to first order, the deviation of a half-sample's statistic
+    from the full one has the sampling variance of the full one (the delete-d jackknife with d = n/2, Shao and Wu,
+    1989), and, unlike in a bootstrap with replacement, no probe meets itself, which an unbiased HSIC must not see.
+
+    Args:
+        values: probe matrix of shape (neurons, probes).
+        rows: the neurons of its rows.
+        shared: O(s, t), or a part of it.
+        bridges: each candidate's bridge set; disjoint from ``shared``.
+        window: layers to compare in.
+        estimator: of :data:`linguabridge.dependence.ESTIMATORS`.
+        empty_layers_count: how the reference treats a layer in which either set is empty: it scores 0 and stays in the
+            divisor, and all layers weigh the same. By default such a layer is left out, and layers are weighted by
+            their pairs of neurons.
+        seed: of the half-samples.
+
+    Raises:
+        InputError: too few probes, or no shared neuron in the window.
+    """
+    n = values.shape[1]
+    if n < 2 * MIN_PROBES:
+        raise InputError(f"{n} probes are too few to rank candidates; at least {2 * MIN_PROBES} are needed.")
+    shared = shared.within(window)
+    if not shared:
+        raise InputError(
+            f"Source and target share no neuron in layers {window[0]} to {window[-1]}: widen --layers or raise --top-rate."
+        )
+    scorer = _LinearScorer if estimator == "cka" else _PlainScorer
+    codes = list(bridges)
+    parts = scorer(values, rows, shared, [bridges[code].within(window) for code in codes], window, estimator)
+    full = parts.per_layer(None)
+    weights = np.ones_like(full) if empty_layers_count else parts.pairs
+    rng = np.random.default_rng(seed)
+    repeats = HALF_SAMPLES if estimator == "cka" else HALF_SAMPLES_REFERENCE
+    halves = np.stack(
+        [
+            _mean(parts.per_layer(np.sort(rng.permutation(n)[: n // 2])), weights, empty_layers_count)
+            for _ in range(repeats)
+        ]
+    )
+    totals = _mean(full, weights, empty_layers_count)
+    ranked_halves = np.where(np.isnan(halves), -np.inf, halves)
+    best = np.bincount(ranked_halves.argmax(axis=1), minlength=len(codes)) / repeats
+    # Centred on the full sample's score: the reference's scores grow with the number of probes.
+    spread = halves - halves.mean(axis=0) if estimator == "cka" else (halves - halves.mean(axis=0)) * n / (n // 2)
+    with np.errstate(invalid="ignore"):
+        low, high = totals + np.quantile(spread, [0.025, 0.975], axis=0)
+    order = np.argsort(np.where(np.isnan(totals), np.inf, -totals), kind="stable")
+    return Ranking(
+        candidates=tuple(
+            CandidateScore(
+                code=codes[i],
+                score=_or_none(totals[i]),
+                low=_or_none(low[i]),
+                high=_or_none(high[i]),
+                best=float(best[i]),
+                layers=tuple(_or_none(value) for value in full[i]),
+                neurons=tuple(bridges[codes[i]].per_layer()[layer] for layer in window),
+            )
+            for i in order
+        ),
+        window=(window[0], window[-1]),
+        estimator=estimator,
+        shared=tuple(shared.per_layer()[layer] for layer in window),
+        n_probes=n,
+    )
+
+
+def _mean(per_layer: NDArray[np.float64], weights: NDArray[np.float64], empty_layers_count: bool) -> NDArray[np.float64]:
+    """Mean over layers, shape (candidates,); NaN for a candidate without neurons."""
+    if empty_layers_count:
+        return np.nan_to_num(per_layer).mean(axis=1)
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, (np.nan_to_num(per_layer) * weights).sum(axis=1) / total, np.nan)
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+class _PlainScorer:
+    """Any estimator, computed anew for every half-sample."""
+
+    def __init__(
+        self,
+        values: NDArray[np.floating],
+        rows: NeuronSet,
+        shared: NeuronSet,
+        bridges: list[NeuronSet],
+        window: range,
+        estimator: str,
+    ) -> None:
+        self.estimator = estimator
+
+        def block(some: NeuronSet, layer: int) -> torch.Tensor:
+            at = np.searchsorted(rows.flat, some.layer(layer))
+            return torch.from_numpy(np.ascontiguousarray(values[at]))
+
+        self.x = [block(shared, layer) for layer in window]
+        self.y = [[block(bridge, layer) for layer in window] for bridge in bridges]
+        self.pairs = np.array([[float(len(x) * len(y)) for x, y in zip(self.x, ys, strict=True)] for ys in self.y])
+        self.n = values.shape[1]
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def per_layer(self, probes: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        """Score of each candidate in each layer, NaN where a set is empty; shape (candidates, layers)."""
+        pick = slice(None) if probes is None else torch.from_numpy(probes)
+        return np.array(
+            [
+                [
+                    score(x[:, pick], y[:, pick], estimator=self.estimator) if len(x) and len(y) else np.nan
+                    for x, y in zip(self.x, ys, strict=True)
+                ]
+                for ys in self.y
+            ]
+        )
+
+
+class _LinearScorer(_PlainScorer):
+    """Mean CKA over pairs: an inner product of two sums of kernels, so a half-sample costs one S × S product.
+
+    Each neuron's scale stays that of the full sample; a half-sample re-centres, which is exact.
+    """
+
+    def prepare(self) -> None:
+        self.kx = [summed_unit_kernel(x) if len(x) else None for x in self.x]
+        self.ky = [[summed_unit_kernel(y) if len(y) else None for y in ys] for ys in self.y]
+
+    def per_layer(self, probes: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        out = np.full(self.pairs.shape, np.nan)
+        m = self.n if probes is None else len(probes)
+        # HSIC_u is the inner product over n(n − 3); the unit kernels hold the full sample's n.
+        scale = self.n * (self.n - 3) / (m * (m - 3))
+        for layer, kx in enumerate(self.kx):
+            if kx is None:
+                continue
+            centred = kx if probes is None else u_centre(kx[np.ix_(probes, probes)].clone())
+            for candidate, kys in enumerate(self.ky):
+                ky = kys[layer]
+                if ky is None:
+                    continue
+                other = ky if probes is None else ky[np.ix_(probes, probes)]
+                out[candidate, layer] = float((centred * other).sum()) * scale / self.pairs[candidate, layer]
+        return out

@@ -1,0 +1,434 @@
+"""Recommend a bridge language: the whole method, from a pair of languages to a ranking and a check.
+
+The steps, each in a file of its own: lexicon and split → texts → activation statistics → top sets → understood probes →
+probe matrix → ranking → check.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linguabridge import languages
+from linguabridge.cache import Cache, default_cache_dir, versions
+from linguabridge.check import Check, run_check
+from linguabridge.choices import N_OPTIONS, make_choices
+from linguabridge.errors import InputError
+from linguabridge.languages import PAPER_LANGUAGES, Language
+from linguabridge.lexicons import Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
+from linguabridge.measure import Measurements
+from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
+from linguabridge.neurons import NeuronSet, anchored, bridge_between, bridge_set, overlap
+from linguabridge.profile import TOP_RATE, Profile
+from linguabridge.progress import Reporter
+from linguabridge.ranking import Ranking
+from linguabridge.texts import Text, load_text
+from linguabridge.understood import Probes, understood_probes
+
+REFERENCE_CANDIDATES = ("en", "de", "fr", "it", "pt", "es")
+TOP_RATES = (TOP_RATE, 0.02, 0.05, 0.1)
+ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate stops rising
+FEWEST_PROBES, FEWEST_CHECK = 20, 10
+HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
+
+SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
+BRIDGE_SETS: Mapping[str, Callable[[NeuronSet, NeuronSet, NeuronSet], NeuronSet]] = {
+    "rest": lambda b, s, t: bridge_set(b, overlap(s, t)),
+    "between": bridge_between,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recommendation depends on, besides the model and the pair.
+
+    Attributes:
+        candidates: codes of the languages to choose from; None for the paper's 15 (the reference's 6 in reference mode).
+        lexicon: ``cldr``, ``muse`` or the path of a word list.
+        lexicon_dir: local folder of MUSE dictionaries.
+        texts: where the texts to profile on are; None for CLDR names (see :func:`linguabridge.texts.load_text`).
+        tokens: of text read for each language, at most.
+        estimator: of the dependence; None for the default, or the reference's in reference mode.
+        reference: the published procedure as far as it can be run (docs/method.md).
+        layers: first and last layer, both included; None for the reference's window scaled to the model.
+        top_rate: share of neurons in a top set; None to let it rise until every candidate has enough.
+        shared_set: ``overlap`` or ``anchored``.
+        bridge_set: ``rest`` (T[b] without O) or ``between`` (what b shares with exactly one of the two).
+        probes: entries the model is asked, to find those it understands.
+        check: held-out entries for the check; 0 for none.
+        seed: of every draw.
+    """
+
+    candidates: tuple[str, ...] | None = None
+    lexicon: str = "cldr"
+    lexicon_dir: Path | None = None
+    texts: str | None = None
+    tokens: int = 5000
+    estimator: str | None = None
+    reference: bool = False
+    layers: tuple[int, int] | None = None
+    top_rate: float | None = None
+    shared_set: str = "overlap"
+    bridge_set: str = "rest"
+    probes: int = 200
+    check: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, in one sentence."""
+        if self.reference and self.estimator not in (None, "reference"):
+            raise InputError("--reference uses the published estimator; leave out --estimator, or --reference.")
+        if self.top_rate is not None and not 0 < self.top_rate < 1:
+            raise InputError(f"--top-rate is a share of all neurons, between 0 and 1, not {self.top_rate}.")
+        if self.probes < FEWEST_PROBES:
+            raise InputError(f"--probes {self.probes} is too few to rank by; give at least {FEWEST_PROBES}.")
+        if 0 < self.check < FEWEST_CHECK or self.check < 0:
+            raise InputError(
+                f"--check {self.check} is too few to tell anything; give at least {FEWEST_CHECK}, or --no-check."
+            )
+        if self.tokens < 1:
+            raise InputError(f"--tokens {self.tokens}: give a positive number of tokens.")
+        if self.shared_set not in SHARED_SETS:
+            raise InputError(f"Unknown shared set '{self.shared_set}': choose one of {', '.join(SHARED_SETS)}.")
+        if self.bridge_set not in BRIDGE_SETS:
+            raise InputError(f"Unknown bridge set '{self.bridge_set}': choose one of {', '.join(BRIDGE_SETS)}.")
+
+    @property
+    def measure(self) -> str:
+        """The estimator in force."""
+        return self.estimator or ("reference" if self.reference else "cka")
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sizes of the neuron sets.
+
+    Attributes:
+        rate: top rate in force.
+        raised: whether it rose from its default because candidates had too few neurons.
+        top: neurons in each language's top set.
+        overlap: in O(s, t), over all layers.
+        anchored: in the anchored part of the overlap, within the window.
+        thin: candidates with fewer than 30 bridge neurons in the window.
+    """
+
+    rate: float
+    raised: bool
+    top: dict[str, int]
+    overlap: int
+    anchored: int
+    thin: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The answer, with everything it rests on."""
+
+    source: Language
+    target: Language
+    candidates: tuple[Language, ...]
+    model: str
+    identity: dict[str, Any]
+    settings: Settings
+    pair: PairEntries
+    tokens_per_word: tuple[float, float]
+    profiled: dict[str, tuple[str, int]]
+    probes: Probes
+    sets: Sets
+    ranking: Ranking
+    similarity: dict[str, tuple[float, float]]
+    check: Check | None
+    notes: tuple[str, ...]
+
+    def language(self, code: str) -> Language:
+        """The source, target or candidate with this code."""
+        return next(one for one in (self.source, self.target, *self.candidates) if one.code == code)
+
+    @property
+    def bridge(self) -> Language | None:
+        """The bridge that stands out among the candidates, or None."""
+        winner = self.ranking.winner
+        return self.language(winner.code) if winner else None
+
+    def summary(self) -> str:
+        """The answer in words."""
+        from linguabridge.words import summary
+
+        return summary(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON holds it."""
+        from linguabridge.words import summary
+
+        body = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "pair"}
+        pair = {f.name: _plain(getattr(self.pair, f.name)) for f in dataclasses.fields(self.pair) if f.name != "entries"}
+        bridge = self.bridge.code if self.bridge else None
+        return {
+            "bridge": bridge,
+            "summary": summary(self),
+            **body,
+            "pair": {**pair, "n_usable": len(self.pair.entries)},
+            "versions": versions(),
+        }
+
+
+def recommend(
+    source: str,
+    target: str,
+    *,
+    model: str | LazyModel = DEFAULT_MODEL,
+    settings: Settings | None = None,
+    cache: Cache | None = None,
+    reporter: Reporter | None = None,
+) -> Recommendation:
+    """Recommend a bridge language for a pair, in a model.
+
+    Args:
+        source: language of the input, in any usual form.
+        target: language of the output.
+        model: name of a model (embedded default, hub id, folder, GGUF file), or one from
+            :func:`linguabridge.model.open_model`.
+        settings: everything else.
+        cache: where results are kept; the user's cache folder by default.
+        reporter: shows progress; silent by default.
+
+    Raises:
+        LinguabridgeError: the input cannot be used; the message says how to mend it.
+    """
+    settings = settings or Settings()
+    cache = cache or Cache(default_cache_dir())
+    reporter = reporter or Reporter()
+    s, t, candidates = check_pair(source, target, settings)
+    cache.check_writable()
+    lexicon = load_lexicon(
+        settings.lexicon, directory=settings.lexicon_dir, source=s, target=t, cache_dir=cache.root / "lexicons"
+    )
+    pair = lexicon.pair(s, t)
+    texts, candidates, notes = _texts(s, t, candidates, lexicon, settings)
+    drawn = _draw(pair, texts, settings)
+    lazy = open_model(model, cache=cache, say=reporter.say) if isinstance(model, str) else model
+    measure = Measurements(lazy, cache, reporter)
+
+    profile = Profile(
+        {
+            code: measure.profile(text, max_tokens=settings.tokens, count_special=settings.reference)
+            for code, text in texts.items()
+        }
+    )
+    window = _window(profile, settings)
+    choices = make_choices(drawn.probes, pair.entries, settings.seed)
+    probes = understood_probes(measure, s, t, choices, reference=settings.reference)
+    rate, shared, bridges = _sets(profile, s, t, candidates, window, settings)
+    everything = shared
+    for one in bridges.values():
+        everything |= one
+    everything = everything.within(window)
+    values = measure.probe_matrix("Probing neurons", probes.prompts, everything, count_special=settings.reference)
+    in_window = shared.within(window)
+    active = (values[[i for i, n in enumerate(everything.flat) if n in set(in_window.flat.tolist())]] > 0).mean(axis=1)
+    fixed = anchored(in_window, active)
+    from linguabridge.ranking import rank_candidates
+
+    ranking = rank_candidates(
+        values,
+        everything,
+        fixed if settings.shared_set == "anchored" else shared,
+        bridges,
+        window,
+        estimator=settings.measure,
+        empty_layers_count=settings.reference,
+        seed=settings.seed,
+    )
+    sets = Sets(
+        rate=rate,
+        raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,
+        top={code: len(profile.top(code, rate, keep_ties=settings.reference)) for code in texts},
+        overlap=len(shared),
+        anchored=len(fixed),
+        thin=tuple(c.code for c in candidates if len(bridges[c.code].within(window)) < ENOUGH_NEURONS),
+    )
+    similarity = {c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates}
+    check = _check(measure, s, t, candidates, ranking.candidates[0].code, drawn, pair, lexicon, settings)
+    return Recommendation(
+        source=s,
+        target=t,
+        candidates=candidates,
+        model=lazy.files.name,
+        identity={**lazy.key, "revision": lazy.files.revision},
+        settings=settings,
+        pair=pair,
+        tokens_per_word=(
+            measure.tokens_per_word(f"Words of {s.name}", [entry.source for entry in pair.entries]),
+            measure.tokens_per_word(f"Words of {t.name}", [entry.targets[0] for entry in pair.entries]),
+        ),
+        profiled={code: (text.source, profile.languages[code].tokens) for code, text in texts.items()},
+        probes=probes,
+        sets=sets,
+        ranking=ranking,
+        similarity=similarity,
+        check=check,
+        notes=notes,
+    )
+
+
+def check_pair(
+    source: str, target: str, settings: Settings
+) -> tuple[Language, Language, tuple[Language, ...]]:
+    """Parse source, target and candidates: cheap, so that a misspelt language is named before a model is touched.
+
+    Raises:
+        InputError: an unknown language, or one language in two roles.
+    """
+    s, t = languages.parse(source), languages.parse(target)
+    return s, t, _candidates(s, t, settings)
+
+
+def _candidates(source: Language, target: Language, settings: Settings) -> tuple[Language, ...]:
+    if source == target:
+        raise InputError(f"Source and target are both {source.name} ({source.code}); name two languages.")
+    if settings.candidates is None:
+        codes = REFERENCE_CANDIDATES if settings.reference else PAPER_LANGUAGES
+        return tuple(one for one in map(languages.parse, codes) if one not in (source, target))
+    chosen = tuple(dict.fromkeys(map(languages.parse, settings.candidates)))
+    for one in chosen:
+        if one in (source, target):
+            which = "source" if one == source else "target"
+            raise InputError(
+                f"The candidate {one.name} ({one.code}) is the {which} language itself; leave it out of --candidates."
+            )
+    if not chosen:
+        raise InputError("--candidates names no language; leave it out for the default ones.")
+    return chosen
+
+
+def _texts(
+    source: Language, target: Language, candidates: Sequence[Language], lexicon: Lexicon, settings: Settings
+) -> tuple[dict[str, Text], tuple[Language, ...], tuple[str, ...]]:
+    """A text for each language; default candidates without one are left out, and said."""
+    texts = {one.code: load_text(settings.texts, one, settings.seed, lexicon) for one in (source, target)}
+    kept: list[Language] = []
+    notes: list[str] = []
+    for one in candidates:
+        try:
+            texts[one.code] = load_text(settings.texts, one, settings.seed, lexicon)
+            kept.append(one)
+        except InputError as error:
+            if settings.candidates is not None:
+                raise
+            notes.append(f"{one.name} is left out as a candidate: {error}")
+    if not kept:
+        raise InputError("There is a text for none of the candidates; give one for each with --texts.")
+    return texts, tuple(kept), tuple(notes)
+
+
+def _draw(pair: PairEntries, texts: Mapping[str, Text], settings: Settings) -> Split:
+    """Probes and check entries; no check word is a line of the texts that were profiled."""
+    seen = {
+        normalise_word(line)
+        for code in (pair.source.code, pair.target.code)
+        for line in texts[code].lines()
+        if texts[code].words
+    }
+    drawn = split(pair, probes=settings.probes, check=len(pair.entries), seed=settings.seed)
+    check = [
+        entry
+        for entry in drawn.check
+        if not seen & {normalise_word(entry.source), *(normalise_word(word) for word in entry.targets)}
+    ][: settings.check]
+    wanting = "add entries, choose another --lexicon, or"
+    if len(drawn.probes) < FEWEST_PROBES:
+        raise InputError(
+            f"{pair.lexicon} has only {len(drawn.probes)} words to probe with for {pair.source.name} to "
+            f"{pair.target.name}, and {FEWEST_PROBES} are needed: {wanting} another pair. {pair.describe()}"
+        )
+    if settings.check and len(check) < FEWEST_CHECK:
+        raise InputError(
+            f"{pair.lexicon} has only {len(check)} words left to check with for {pair.source.name} to "
+            f"{pair.target.name}, and {FEWEST_CHECK} are needed: {wanting} --no-check. {pair.describe()}"
+        )
+    return Split(drawn.probes, tuple(check))
+
+
+def _window(profile: Profile, settings: Settings) -> range:
+    from linguabridge.ranking import default_window
+
+    n_layers = next(iter(profile.languages.values())).space.n_layers
+    if settings.layers is None:
+        return default_window(n_layers)
+    first, last = settings.layers
+    if not 0 <= first <= last < n_layers:
+        raise InputError(f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last.")
+    return range(first, last + 1)
+
+
+def _sets(
+    profile: Profile,
+    source: Language,
+    target: Language,
+    candidates: Sequence[Language],
+    window: range,
+    settings: Settings,
+) -> tuple[float, NeuronSet, dict[str, NeuronSet]]:
+    """Top rate, shared set, and each candidate's bridge set at that rate."""
+    rates: tuple[float, ...] = TOP_RATES
+    if settings.top_rate is not None:
+        rates = (settings.top_rate,)
+    elif settings.reference:
+        rates = (TOP_RATE,)
+    for rate in rates:
+        top = {code: profile.top(code, rate, keep_ties=settings.reference) for code in profile.languages}
+        shared = overlap(top[source.code], top[target.code])
+        make = BRIDGE_SETS[settings.bridge_set]
+        bridges = {c.code: make(top[c.code], top[source.code], top[target.code]) for c in candidates}
+        if all(len(one.within(window)) >= ENOUGH_NEURONS for one in bridges.values()):
+            break
+    return rate, shared, bridges
+
+
+def _check(
+    measure: Measurements,
+    source: Language,
+    target: Language,
+    candidates: Sequence[Language],
+    first: str,
+    drawn: Split,
+    pair: PairEntries,
+    lexicon: Lexicon,
+    settings: Settings,
+) -> Check | None:
+    if not settings.check:
+        return None
+    hub = [HUB] if HUB not in (source.code, target.code) else []
+    bridges = [languages.parse(code) for code in dict.fromkeys([*hub, first])]
+    gold: dict[str, dict[str, Sequence[str]]] = {}
+    for bridge in bridges:
+        try:
+            entries = lexicon.pair(source, bridge, keep_identical=True, keep_multiword=True).entries
+            gold[bridge.code] = {normalise_word(entry.source): entry.targets for entry in entries}
+        except InputError:
+            gold[bridge.code] = {}  # the lexicon cannot judge this hop; nothing else depends on it
+    choices = make_choices(drawn.check, pair.entries, settings.seed)
+    return run_check(
+        measure,
+        source,
+        target,
+        bridges,
+        choices,
+        bridge_gold=gold,
+        reference=settings.reference,
+        seed=settings.seed,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, tuples and paths as JSON values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value

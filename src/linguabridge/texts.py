@@ -1,0 +1,177 @@
+"""Texts to profile languages on.
+
+By default the names of CLDR concepts in seeded order, without the concepts kept for the check; else plain files, a folder
+in the layout of FLORES, or a data set by its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from linguabridge import languages
+from linguabridge.errors import DownloadError, InputError
+from linguabridge.languages import Language
+from linguabridge.lexicons import Lexicon, load_cldr, words_for_profile
+
+FEWEST_WORDS = 100  # for a profile on names
+_SUFFIXES = (".txt", ".dev", ".devtest")
+_DATASET_LINES = 20_000  # read from a data set at most; its text column is streamed
+_TEXT_COLUMNS = ("text", "sentence", "content")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Lines of one language, each a document of its own.
+
+    Attributes:
+        language: of the text.
+        source: where it came from, in words.
+        lines: starts reading anew each time it is called; memory does not grow with the text.
+        sha256: of the content and its order.
+        words: whether each line is one word or name, as of a lexicon.
+    """
+
+    language: Language
+    source: str
+    lines: Callable[[], Iterator[str]] = field(repr=False)
+    sha256: str
+    words: bool = False
+
+
+def names_text(language: Language, seed: int, lexicon: Lexicon | None = None) -> Text:
+    """The names of CLDR concepts in one language, in seeded order, without the words kept for the check.
+
+    Where CLDR has too few, as for a language that only the user's own lexicon covers, that lexicon's words serve.
+
+    Raises:
+        InputError: neither has enough words in this language.
+    """
+    for source in (load_cldr(), *([lexicon] if lexicon and lexicon.name != "cldr" else [])):
+        try:
+            names = sorted(set(words_for_profile(source.names(language), seed).values()))
+        except InputError:
+            continue
+        if len(names) >= FEWEST_WORDS:
+            random.Random(seed).shuffle(names)  # noqa: S311 - order, not secrets
+            called = "Unicode CLDR names" if source.name == "cldr" else f"words of {source.name}"
+            return _held(language, called, names, words=True)
+    raise InputError(
+        f"There is no text in {language.name} ({language.code}) to profile on: CLDR has fewer than {FEWEST_WORDS} names in "
+        "it; give a folder of plain text files with --texts."
+    )
+
+
+def load_text(where: str | None, language: Language, seed: int, lexicon: Lexicon | None = None) -> Text:
+    """The text of one language.
+
+    Args:
+        where: None for the CLDR names; a folder with a file a language (``sw.txt``, ``swh_Latn.dev``, also in a
+            subfolder ``dev``); a path with ``{lang}`` in it; or the id of a data set with a configuration a language.
+        language: wanted.
+        seed: of the order of the CLDR names.
+        lexicon: whose words serve where CLDR has none.
+
+    Raises:
+        InputError: no text in this language there.
+        DownloadError: a data set could not be had.
+    """
+    if where is None:
+        return names_text(language, seed, lexicon)
+    if "{lang}" in where:
+        return _file(language, _templated(where, language))
+    path = Path(where).expanduser()
+    if path.is_dir():
+        return _file(language, _in_folder(path, language))
+    if path.exists():
+        raise InputError(
+            f"--texts {where} is one file; give a folder with a file for each language, or a path with {{lang}} in it."
+        )
+    if where.count("/") == 1 and not where.startswith((".", "/", "~")):
+        return _dataset(where, language)
+    raise InputError(f"--texts {where}: there is no such folder, and it is no data set id (owner/name).")
+
+
+def _held(language: Language, source: str, lines: list[str], *, words: bool = False) -> Text:
+    whole = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return Text(language, source, lambda: iter(lines), whole, words)
+
+
+def _templated(where: str, language: Language) -> Path:
+    path = Path(where.replace("{lang}", language.code)).expanduser()
+    if not path.is_file():
+        raise InputError(f"There is no text for {language.name}: {path} does not exist.")
+    return path
+
+
+def _in_folder(folder: Path, language: Language) -> Path:
+    found: dict[Path, Language] = {}
+    for place in (folder, folder / "dev"):
+        for file in sorted(place.glob("*")) if place.is_dir() else []:
+            if file.suffix in _SUFFIXES and file.is_file():
+                try:
+                    found[file] = languages.parse(file.stem)
+                except InputError:
+                    continue
+    for file, its_language in found.items():
+        if its_language == language:
+            return file
+    known = ", ".join(sorted({one.code for one in found.values()})) or "none"
+    raise InputError(
+        f"{folder} has no text for {language.name}: a file named by its language is needed, such as "
+        f"{language.code}.txt (languages found: {known})."
+    )
+
+
+def _file(language: Language, file: Path) -> Text:
+    def lines() -> Iterator[str]:
+        try:
+            with file.open(encoding="utf-8-sig") as content:
+                for line in content:
+                    # FLORES files copied from CSV carry stray quotes and trailing spaces.
+                    stripped = line.strip().strip('"').strip()
+                    if stripped:
+                        yield stripped
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file} is not UTF-8 text (byte {error.start}); convert it first.") from error
+        except OSError as error:
+            raise InputError(f"{file} cannot be read ({error.strerror}).") from error
+
+    whole = hashlib.sha256()
+    for line in lines():
+        whole.update(line.encode() + b"\n")
+    return Text(language, str(file), lines, whole.hexdigest())
+
+
+def _dataset(name: str, language: Language) -> Text:
+    """A data set with a configuration named by its language (``swh_Latn``, ``sw``), read from the hub or its cache."""
+    import datasets
+
+    try:
+        configurations = datasets.get_dataset_config_names(name)
+        matching = [one for one in configurations if _parses_to(one, language)]
+        if not matching:
+            raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
+        rows = datasets.load_dataset(name, matching[0], streaming=True)
+        split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
+        column = next((c for c in _TEXT_COLUMNS if c in (split.features or {})), None)
+        if column is None:
+            raise InputError(f"The data set {name} has no column named {', '.join(_TEXT_COLUMNS)}; use plain files.")
+        lines = [str(row[column]).strip() for row in split.take(_DATASET_LINES)]
+    except InputError:
+        raise
+    except Exception as error:
+        raise DownloadError(
+            f"The data set {name} could not be read (no network, or no such data set); --texts also takes a folder."
+        ) from error
+    return _held(language, f"{name} ({matching[0]})", [line for line in lines if line])
+
+
+def _parses_to(name: str, language: Language) -> bool:
+    try:
+        return languages.parse(name) == language
+    except InputError:
+        return False

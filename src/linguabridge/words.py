@@ -1,0 +1,174 @@
+"""A recommendation in words: the answer, the reasons, what the check says, what to bear in mind."""
+
+from __future__ import annotations
+
+from linguabridge.check import Arm, Check
+from linguabridge.paired import Comparison
+from linguabridge.ranking import CandidateScore
+from linguabridge.recommend import ENOUGH_NEURONS, TOP_RATES, Recommendation
+
+
+def number(value: float | None, *, sign: bool = False) -> str:
+    """A figure of three decimals without its leading zero, as statistics are printed; a dash for none."""
+    if value is None or value != value:
+        return "–"
+    text = f"{value:+.3f}" if sign else f"{value:.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
+
+
+def share(value: float) -> str:
+    """A share as a percentage, never rounded up to certainty."""
+    percent = 100 * value
+    if 0 < percent < 1:
+        return "<1 %"
+    return ">99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+
+
+def listed(names: list[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def summary(result: Recommendation) -> str:
+    """The whole answer as a few paragraphs of plain text."""
+    parts = [headline(result), f"{why(result, result.ranking.candidates[0])}"]
+    if result.check:
+        parts.append(check_sentences(result, result.check))
+    parts.append(" ".join(basis(result)))
+    return "\n\n".join(parts)
+
+
+def headline(result: Recommendation) -> str:
+    """The answer in one or two sentences."""
+    pair = f"from {result.source.name} to {result.target.name}"
+    first = result.language(result.ranking.candidates[0].code)
+    if result.bridge:
+        found = f"{result.bridge.name} stands out as the bridge {pair}"
+    elif result.ranking.candidates[0].score is None:
+        return f"No candidate has neurons of its own in the window, so none can be ranked {pair}."
+    else:
+        group = [result.language(one.code).name for one in result.ranking.leaders]
+        found = f"No bridge stands out {pair}"
+        if len(group) < len(result.candidates):
+            found += f": the best is among {listed(group)}"
+    if not result.check:
+        return f"{found}. Whether a bridge helps was not checked."
+    effect = _effect(result.check.arm(first.code))
+    through = result.bridge.name if result.bridge else f"{first.name}, first in the ranking,"
+    if effect == "helps":
+        return f"{found}. In the check, going through {through} helps."
+    if effect == "hurts":
+        return f"{found}. In the check, going through {through} does harm: translate directly."
+    return f"{found}. The check does not show that going through {through} helps: translate directly unless you know better."
+
+
+def why(result: Recommendation, candidate: CandidateScore) -> str:
+    """Why a candidate stands where it stands."""
+    language = result.language(candidate.code)
+    if candidate.score is None:
+        return f"{language.name} has no neurons of its own in the window beside those that source and target share."
+    to_source, to_target = result.similarity[candidate.code]
+    order = sorted(result.similarity, key=lambda code: -sum(result.similarity[code]))
+    place = order.index(candidate.code) + 1
+    first, last = result.ranking.window
+    layers = [(value, first + i) for i, value in enumerate(candidate.layers) if value is not None]
+    best_layer = max(layers)[1] if layers else first
+    place_words = "the most" if place == 1 else "the least" if place == len(order) else f"number {place} of {len(order)}"
+    text = (
+        f"Why {language.name}: its {sum(candidate.neurons)} bridge neurons in layers {first} to {last} depend on the "
+        f"{sum(result.ranking.shared)} neurons that {result.source.name} and {result.target.name} share there with a score "
+        f"of {number(candidate.score)} (95 % interval {number(candidate.low)} to {number(candidate.high)}), most in layer "
+        f"{best_layer}; it came first in {share(candidate.best)} of the half-samples of the probes. By activation "
+        f"probability it is {place_words} like the pair (correlation {number(to_source)} with {result.source.name}, "
+        f"{number(to_target)} with {result.target.name})."
+    )
+    return text
+
+
+def check_sentences(result: Recommendation, check: Check) -> str:
+    """What the check says, arm by arm."""
+    direct = check.arm(None)
+    lines = [
+        f"Check on {check.n} held-out words: directly, the model ranks the right word first among 10 for "
+        f"{share(direct.p_at_1.value)} (MRR {number(direct.mrr.value)})."
+    ]
+    lines += [_arm_sentence(result, arm) for arm in check.arms[1:]]
+    return " ".join(lines)
+
+
+def _arm_sentence(result: Recommendation, arm: Arm) -> str:
+    assert arm.bridge and arm.against_direct
+    name = result.language(arm.bridge).name if _known(result, arm.bridge) else arm.bridge
+    said = f"Through {name}, {share(arm.p_at_1.value)} (MRR {number(arm.mrr.value)})"
+    if arm.n_copied == len(arm.items):
+        return f"{said}, but every bridge word already is a right answer, so this is copying, not bridging."
+    compared = fair_comparison(arm)
+    which = "" if arm.against_direct_without_copies is None else (
+        f", leaving out {arm.n_copied} words whose bridge word already is a right answer (copying is not bridging)"
+    )
+    difference = (
+        f"{number(compared.mrr.value, sign=True)} MRR against direct{which}; 95 % interval "
+        f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)}, McNemar p = "
+        f"{number(compared.mcnemar)}"
+    )
+    verdict = {
+        "helps": "it helps",
+        "hurts": "it does harm",
+        "unclear": f"no difference that so few words could show (smallest about {number(compared.detectable)})",
+    }[_effect(arm)]
+    hop = "" if arm.first_hop is None else f" The lexicon has {share(arm.first_hop)} of its own bridge words."
+    return f"{said}: {difference}; {verdict}.{hop}"
+
+
+def _known(result: Recommendation, code: str) -> bool:
+    return any(code == one.code for one in (result.source, result.target, *result.candidates))
+
+
+def fair_comparison(arm: Arm) -> Comparison:
+    """An arm against direct, copied entries left out where there are any."""
+    assert arm.against_direct
+    return arm.against_direct_without_copies or arm.against_direct
+
+
+def _effect(arm: Arm) -> str:
+    if arm.n_copied == len(arm.items):
+        return "unclear"
+    compared = fair_comparison(arm)
+    if compared.mrr.low > 0:
+        return "helps"
+    return "hurts" if compared.mrr.high < 0 else "unclear"
+
+
+def basis(result: Recommendation) -> list[str]:
+    """What the answer rests on, and what to bear in mind; a sentence each."""
+    tokens_s, tokens_t = result.tokens_per_word
+    sources = sorted({source for source, _ in result.profiled.values()})
+    counts = [count for _, count in result.profiled.values()]
+    spread = f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
+    where = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
+    sentences = [
+        result.pair.describe(),
+        f"A word takes {tokens_s:.1f} tokens in {result.source.name} and {tokens_t:.1f} in {result.target.name}.",
+        f"Neurons were read on {spread} tokens a language ({where}).",
+        result.probes.describe(),
+    ]
+    sets = result.sets
+    rate = f"{sets.rate:.1%}".replace(".0%", "%").replace("%", " %")
+    raised = f", raised from {TOP_RATES[0]:.0%} so that every candidate has {ENOUGH_NEURONS} neurons".replace("%", " %")
+    sentences.append(
+        f"Top sets hold {rate} of all neurons{raised if sets.raised and not sets.thin else ''}; source and target share "
+        f"{sets.overlap:,} ({sets.anchored:,} of those in the window are anchored, active on half the probes)."
+    )
+    if sets.thin:
+        names = [result.language(code).name for code in sets.thin]
+        have = "has" if len(names) == 1 else "have"
+        sentences.append(
+            f"{listed(names)} {have} fewer than {ENOUGH_NEURONS} bridge neurons in the window: "
+            "take their scores with care."
+        )
+    if result.settings.reference:
+        sentences.append(
+            "This is the published procedure (--reference); its score grows with the size of a set, so compare it "
+            "with the default's before you trust it."
+        )
+    return [*sentences, *result.notes]
