@@ -1,8 +1,8 @@
 """Results kept on disk and found again by content.
 
-An artefact is two files: ``<kind>/<digest>.safetensors`` with its arrays and ``<kind>/<digest>.json``, its manifest. The
-digest is the SHA-256 of the key, everything the result depends on; the manifest repeats the key for people, with the
-versions and the SHA-256 of the arrays. Arrays are written first and the manifest last, each by an atomic rename: a
+An artefact is two files: ``<kind>/<digest>.safetensors`` with its arrays and ``<kind>/<digest>.json``, its manifest.
+The digest is the SHA-256 of the key, everything the result depends on; the manifest repeats the key for people, with
+the versions and the SHA-256 of the arrays. Arrays are written first and the manifest last, each by an atomic rename: a
 killed run leaves nothing that looks whole, and several runs may share a cache.
 """
 

@@ -6,7 +6,7 @@ The bridge word in a prompt is the model's own, generated greedily. All arms cho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,7 +112,8 @@ def run_check(
         target: language of the options.
         bridges: languages to go through.
         choices: held-out entries with their options.
-        bridge_gold: for each bridge's code, the lexicon's translations by normalised source word, to judge the first hop.
+        bridge_gold: for each bridge's code, the lexicon's translations by normalised source word, to judge the first
+            hop.
         reference: spell endonyms as the published code does.
         seed: of the bootstrap.
     """
@@ -187,8 +188,6 @@ def _run_arm(
 
 
 def _compared(arm: Arm, direct: Arm, seed: int) -> Arm:
-    from dataclasses import replace
-
     own = np.array([item.rank for item in arm.items])
     base = np.array([item.rank for item in direct.items])
     kept = np.array([not item.copied for item in arm.items])

@@ -67,4 +67,5 @@ def gold_ranks(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     Returns:
         Ranks, shape (choices,).
     """
-    return 1 + (scores[:, 1:] >= scores[:, :1]).sum(axis=1)
+    better: NDArray[np.int64] = (scores[:, 1:] >= scores[:, :1]).sum(axis=1, dtype=np.int64)
+    return better + 1

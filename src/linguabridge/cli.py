@@ -27,7 +27,8 @@ app = typer.Typer(
 )
 
 Model = Annotated[
-    str, typer.Option(help="The embedded default, a Hugging Face id, a local folder, or a GGUF file.", show_default=True)
+    str,
+    typer.Option(help="The embedded default, a Hugging Face id, a local folder, or a GGUF file.", show_default=True),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Dtype = Annotated[str, typer.Option(help="auto (by what the hardware does well), float32, bfloat16, float16.")]
@@ -35,7 +36,9 @@ Taps = Annotated[
     str | None,
     typer.Option(help="Activation modules, where the search fails: 'model.layers.{layer}.mlp.act_fn'.", metavar="NAME"),
 ]
-Remote = Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Off unless asked.")]
+Remote = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Off unless asked.")
+]
 DEFAULT_MODEL_NAME = "gemma-3-270m"  # as in linguabridge.embedded; named here so that --help needs no torch
 
 
@@ -98,7 +101,7 @@ def recommend(
     ] = "rest",
     probes: Annotated[int, typer.Option(help="Words the model is asked, to find those it understands.")] = 200,
     check: Annotated[int, typer.Option(help="Held-out words for the check.")] = 100,
-    no_check: Annotated[bool, typer.Option("--no-check", help="Rank only; do not check whether a bridge helps.")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Rank only; do not check.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -111,7 +114,7 @@ def recommend(
 ) -> None:
     """Rank bridge languages for a pair by shared neurons, and check whether the best one helps.
 
-    Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json out.json`
+    Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
     """
     from linguabridge import recommend as steps
     from linguabridge.cache import Cache, default_cache_dir

@@ -1,7 +1,7 @@
 """Forward passes that read neurons: activation statistics over text, and probe matrices over prompts.
 
-Both stream: what a batch gives is reduced on its device before the next one runs, so memory does not grow with the text.
-The vocabulary projection never runs.
+Both stream: what a batch gives is reduced on its device before the next one runs, so memory does not grow with the
+text. The vocabulary projection never runs.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def profile_text(
     if not np.isfinite(flat_total).all():
         first = int(np.searchsorted(starts, np.flatnonzero(~np.isfinite(flat_total))[0], side="right")) - 1
         raise ModelError(
-            f"{model.name} gives activations that are not finite (NaN or infinity) in layer {first}; try --dtype float32."
+            f"{model.name} gives activations that are not finite (NaN or infinity) in layer {first}; "
+            "try --dtype float32."
         )
     counts = torch.cat(positive).round().to(torch.int64).cpu().numpy()
     assert len(counts) == n

@@ -54,7 +54,7 @@ def greedy_answers(
     answers = [""] * len(prompts)
     tokenizer = model.tokenizer
     padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
-    settings = GenerationConfig(
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=max_new_tokens,
         do_sample=False,
         pad_token_id=padding,
@@ -69,7 +69,7 @@ def greedy_answers(
         mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
         stop = StoppingCriteriaList([_AllDone(model, width, finished)])
         with torch.inference_mode():
-            output = model.model.generate(
+            output = model.model.generate(  # type: ignore[operator]
                 input_ids=ids, attention_mask=mask, generation_config=settings, stopping_criteria=stop
             )
         texts = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)

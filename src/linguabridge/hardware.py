@@ -73,7 +73,7 @@ def _stored_dtype(folder: Path) -> torch.dtype:
 def cpu_is_good_at_bfloat16() -> bool:
     """Whether bfloat16 matrix products are at least as fast as float32 ones here, by trying.
 
-    Without AMX or AVX512-BF16 in use they are hundreds of times slower, and processor flags do not tell (docs/method.md).
+    Without AMX or AVX512-BF16 in use they are up to hundreds of times slower, and processor flags do not tell.
     """
     return _seconds(torch.bfloat16) <= _seconds(torch.float32)
 

@@ -8,7 +8,9 @@ from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.model import ModelOptions, open_model
 
 
-def inspect(name: str, options: ModelOptions | None = None, say: Callable[[str], None] = lambda _: None) -> dict[str, str]:
+def inspect(
+    name: str, options: ModelOptions | None = None, say: Callable[[str], None] = lambda _: None
+) -> dict[str, str]:
     """Describe a model: layers, taps, type, memory. Loads it.
 
     Args:
@@ -20,6 +22,7 @@ def inspect(name: str, options: ModelOptions | None = None, say: Callable[[str],
         ModelError: it cannot be loaded, or has no taps.
     """
     from linguabridge.ranking import default_window
+    from linguabridge.taps import input_embedding
 
     lazy = open_model(name, options, Cache(default_cache_dir()), say)
     model = lazy.loaded
@@ -36,7 +39,7 @@ def inspect(name: str, options: ModelOptions | None = None, say: Callable[[str],
         "neurons": f"{len(model.space):,} ({' or '.join(f'{w:,}' for w in widths)} a layer)",
         "taps": f"{model.taps[0]} … {model.taps[-1]}",
         "activation": type(dict(inner.named_modules())[model.taps[0]]).__name__,
-        "vocabulary": f"{inner.get_input_embeddings().weight.shape[0]:,}",
+        "vocabulary": f"{input_embedding(inner).shape[0]:,}",
         "BOS": "added by the tokenizer" if bos else "not added by the tokenizer",
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),

@@ -1,7 +1,7 @@
 """How likely a model finds each of several answers to a prompt.
 
-The likelihood of an option is the sum of the log-probabilities of its tokens and of its terminator. The prompt runs once
-and its key/value cache serves all its options; the vocabulary projection runs at scored positions only.
+The likelihood of an option is the sum of the log-probabilities of its tokens and of its terminator. The prompt runs
+once and its key/value cache serves all its options; the vocabulary projection runs at scored positions only.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def option_log_probabilities(
 ) -> NDArray[np.float64]:
     """Log-likelihood of every option after its prompt, up to a constant per prompt.
 
-    Prompt and option are encoded together, as the model would see them written. Tokens that all options of a prompt share
-    (the prompt, and what it merges with) are scored in none of them, so values compare within a prompt only, and do so
-    also where a token spans the border of prompt and option.
+    Prompt and option are encoded together, as the model would see them written. Tokens that all options of a prompt
+    share (the prompt, and what it merges with) are scored in none of them, so values compare within a prompt only, and
+    do so also where a token spans the border of prompt and option.
 
     Args:
         model: the model.
@@ -62,7 +62,7 @@ def option_log_probabilities(
         by_length[length].append(number)
     out = np.zeros((len(prompts), k))
     with torch.inference_mode(), _projection(model) as project:
-        budget = _LOGITS // model.model.get_output_embeddings().weight.shape[0]
+        budget = _LOGITS // model.model.config.get_text_config(decoder=True).vocab_size
         for length, numbers in sorted(by_length.items()):
             for part in _packed(numbers, [sum(len(o) - length for o in encoded[n]) for n in numbers], budget):
                 out[part] = _score(model, project, [encoded[number] for number in part], length)
@@ -104,8 +104,8 @@ def _common_prefix(sequences: Sequence[Sequence[int]]) -> int:
 class _Projection:
     """Runs the model so that its vocabulary projection sees chosen positions only.
 
-    The positions are picked on the way into the output embedding; what a family does after it (soft caps, scales) is done
-    by the family's own code.
+    The positions are picked on the way into the output embedding; what a family does after it (soft caps, scales) is
+    done by the family's own code.
     """
 
     model: LanguageModel
@@ -126,7 +126,7 @@ class _Projection:
 
 @contextmanager
 def _projection(model: LanguageModel) -> Iterator[_Projection]:
-    head = model.model.get_output_embeddings()
+    head = model.model.get_output_embeddings()  # type: ignore[no-untyped-call]
     if head is None:
         raise ModelError(f"{model.name} has no vocabulary projection; likelihoods need a causal language model.")
     projection = _Projection(model)

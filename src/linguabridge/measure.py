@@ -1,7 +1,7 @@
 """Everything that needs the model, measured once and kept: the only place where results meet the cache.
 
-Each method's key is the content of its question (texts, prompts, options, neurons) and the model's identity, so whatever
-asks the same question again, in this run or another, for this pair or another, gets the answer from the cache.
+Each method's key is the content of its question (texts, prompts, options, neurons) and the model's identity, so
+whatever asks the same question again, in this run or another, for this pair or another, gets the answer from the cache.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from linguabridge import embedded
 from linguabridge.cache import Cache, write_atomically
-from linguabridge.errors import DownloadError, InputError, LinguabridgeError, ModelError
+from linguabridge.errors import DownloadError, LinguabridgeError, ModelError
 from linguabridge.neurons import NeuronSpace
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class LanguageModel:
     @property
     def device(self) -> torch.device:
         """Where its input goes."""
-        return self.model.get_input_embeddings().weight.device
+        from linguabridge.taps import input_embedding
+
+        return input_embedding(self.model).device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -232,11 +234,10 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         ModelError: transformers cannot load it, its vocabulary is smaller than its tokenizer's, its values are not
             finite, or its neurons cannot be read.
     """
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from linguabridge.hardware import choose_device, choose_dtype
-    from linguabridge.taps import find_taps, tap_widths
+    from linguabridge.taps import find_taps, input_embedding, tap_widths
 
     options = options or ModelOptions()
     device = choose_device(options.device)
@@ -255,12 +256,13 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         except Exception as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ModelError(f"transformers cannot load {files.name}: {first}") from error
-    model.eval()
-    rows = model.get_input_embeddings().weight.shape[0]
+    model.eval()  # type: ignore[no-untyped-call]
+    rows = input_embedding(model).shape[0]
     largest = max(tokenizer.get_vocab().values(), default=-1)
     if largest >= rows and _used_beyond(tokenizer, rows):
         raise ModelError(
-            f"The tokenizer of {files.name} has token {largest}, but the model knows only {rows}: they do not belong together."
+            f"The tokenizer of {files.name} has token {largest}, but the model knows only {rows}: "
+            "they do not belong together."
         )
     taps = find_taps(model, options.taps)
     _check_finite(model, tokenizer, files.name)
@@ -276,7 +278,9 @@ def _used_beyond(tokenizer: PreTrainedTokenizerBase, rows: int) -> bool:
 def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     import torch
 
-    ids = torch.tensor([tokenizer("linguabridge").input_ids], device=model.get_input_embeddings().weight.device)
+    from linguabridge.taps import input_embedding
+
+    ids = torch.tensor([tokenizer("linguabridge").input_ids], device=input_embedding(model).device)
     with torch.inference_mode():
         hidden = model.base_model(input_ids=ids, use_cache=False)[0]
     if not bool(torch.isfinite(hidden).all()):
@@ -292,13 +296,13 @@ def _quiet_transformers() -> Iterator[None]:
     from transformers.utils import logging
 
     level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         logging.set_verbosity(level)
-        logging.enable_progress_bar()
+        logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 class LazyModel:

@@ -92,7 +92,7 @@ class NeuronSet:
 
     def per_layer(self) -> list[int]:
         """Number of neurons in each layer, empty layers included."""
-        return np.diff(np.searchsorted(self.flat, self.space.starts)).tolist()
+        return [int(n) for n in np.diff(np.searchsorted(self.flat, self.space.starts))]
 
     def within(self, layers: range) -> NeuronSet:
         """The part of the set that lies in these (consecutive) layers."""

@@ -1,7 +1,7 @@
 """Activation statistics per language, and the top sets they give.
 
-For every feed-forward neuron: the share of a language's tokens at which its value is > 0 (activation probability) and its
-mean value over the same tokens. Padding never counts; special tokens count only in reference mode.
+For every feed-forward neuron: the share of a language's tokens at which its value is > 0 (activation probability) and
+its mean value over the same tokens. Padding never counts; special tokens count only in reference mode.
 """
 
 from __future__ import annotations

@@ -21,13 +21,17 @@ class Step(Protocol):
         """Count ``done`` more units of the step's total."""
 
 
+def _nothing(done: float = 1.0) -> None:
+    """Show nothing."""
+
+
 class Reporter:
     """Shows the steps of a computation. Silent unless made by :func:`terminal_reporter`."""
 
     @contextmanager
-    def step(self, title: str, total: float) -> Iterator[Step]:
+    def step(self, title: str, total: float) -> Iterator[Step]:  # noqa: ARG002 - for those who show it
         """Run one step of ``total`` units; the value yielded is called as units are done."""
-        yield lambda done=1.0: None
+        yield _nothing
 
     def say(self, message: str) -> None:
         """Tell something that the user should know but need not act on."""

@@ -124,7 +124,8 @@ def rank_candidates(
     shared = shared.within(window)
     if not shared:
         raise InputError(
-            f"Source and target share no neuron in layers {window[0]} to {window[-1]}: widen --layers or raise --top-rate."
+            f"Source and target share no neuron in layers {window[0]} to {window[-1]}: widen --layers or raise "
+            "--top-rate."
         )
     scorer = _LinearScorer if estimator == "cka" else _PlainScorer
     codes = list(bridges)
@@ -167,10 +168,12 @@ def rank_candidates(
     )
 
 
-def _mean(per_layer: NDArray[np.float64], weights: NDArray[np.float64], empty_layers_count: bool) -> NDArray[np.float64]:
+def _mean(
+    per_layer: NDArray[np.float64], weights: NDArray[np.float64], empty_layers_count: bool
+) -> NDArray[np.float64]:
     """Mean over layers, shape (candidates,); NaN for a candidate without neurons."""
     if empty_layers_count:
-        return np.nan_to_num(per_layer).mean(axis=1)
+        return np.asarray(np.nan_to_num(per_layer).mean(axis=1))
     total = weights.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, (np.nan_to_num(per_layer) * weights).sum(axis=1) / total, np.nan)

@@ -15,7 +15,7 @@ from typing import Any
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir, versions
 from linguabridge.check import Check, run_check
-from linguabridge.choices import N_OPTIONS, make_choices
+from linguabridge.choices import make_choices
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.lexicons import Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
@@ -46,7 +46,7 @@ class Settings:
     """What a recommendation depends on, besides the model and the pair.
 
     Attributes:
-        candidates: codes of the languages to choose from; None for the paper's 15 (the reference's 6 in reference mode).
+        candidates: codes of the languages to choose from; None for the paper's 15 (reference mode: its 6).
         lexicon: ``cldr``, ``muse`` or the path of a word list.
         lexicon_dir: local folder of MUSE dictionaries.
         texts: where the texts to profile on are; None for CLDR names (see :func:`linguabridge.texts.load_text`).
@@ -164,7 +164,9 @@ class Recommendation:
         from linguabridge.words import summary
 
         body = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "pair"}
-        pair = {f.name: _plain(getattr(self.pair, f.name)) for f in dataclasses.fields(self.pair) if f.name != "entries"}
+        pair = {
+            f.name: _plain(getattr(self.pair, f.name)) for f in dataclasses.fields(self.pair) if f.name != "entries"
+        }
         bridge = self.bridge.code if self.bridge else None
         return {
             "bridge": bridge,
@@ -250,8 +252,10 @@ def recommend(
         anchored=len(fixed),
         thin=tuple(c.code for c in candidates if len(bridges[c.code].within(window)) < ENOUGH_NEURONS),
     )
-    similarity = {c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates}
-    check = _check(measure, s, t, candidates, ranking.candidates[0].code, drawn, pair, lexicon, settings)
+    similarity = {
+        c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates
+    }
+    check = _check(measure, s, t, ranking.candidates[0].code, drawn, pair, lexicon, settings)
     return Recommendation(
         source=s,
         target=t,
@@ -274,9 +278,7 @@ def recommend(
     )
 
 
-def check_pair(
-    source: str, target: str, settings: Settings
-) -> tuple[Language, Language, tuple[Language, ...]]:
+def check_pair(source: str, target: str, settings: Settings) -> tuple[Language, Language, tuple[Language, ...]]:
     """Parse source, target and candidates: cheap, so that a misspelt language is named before a model is touched.
 
     Raises:
@@ -360,7 +362,9 @@ def _window(profile: Profile, settings: Settings) -> range:
         return default_window(n_layers)
     first, last = settings.layers
     if not 0 <= first <= last < n_layers:
-        raise InputError(f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last.")
+        raise InputError(
+            f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last."
+        )
     return range(first, last + 1)
 
 
@@ -392,7 +396,6 @@ def _check(
     measure: Measurements,
     source: Language,
     target: Language,
-    candidates: Sequence[Language],
     first: str,
     drawn: Split,
     pair: PairEntries,

@@ -14,7 +14,9 @@ _BARS = " ▁▂▃▄▅▆▇█"
 def ranking_table(result: Recommendation) -> Table:
     """All candidates with their reasons."""
     first, last = result.ranking.window
-    table = Table(title=f"Candidates, by how strongly their neurons depend on the shared ones ({result.ranking.estimator})")
+    table = Table(
+        title=f"Candidates, by how strongly their neurons depend on the shared ones ({result.ranking.estimator})"
+    )
     table.add_column("bridge")
     table.add_column("score", justify="right")
     table.add_column("95 % interval", justify="right")

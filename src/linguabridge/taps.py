@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +27,16 @@ _HELP = "name the activation modules yourself, for example --taps 'model.layers.
 _WIDTH_NAMES = ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "d_inner", "inner_dim", "d_ff")
 
 
-_ACTIVATION_CLASSES: tuple[type[nn.Module], ...] = (
-    *(entry[0] if isinstance(entry, tuple) else entry for entry in ACT2CLS.values()),
-    nn.GELU,
-    nn.ELU,
-    BloomGelu,
-)
+# An entry of transformers' table is a class, or a class and its arguments.
+_KNOWN: list[Any] = [entry[0] if isinstance(entry, tuple) else entry for entry in ACT2CLS.values()]
+_ACTIVATION_CLASSES: tuple[type[nn.Module], ...] = (*_KNOWN, nn.GELU, nn.ELU, BloomGelu)
+
+
+def input_embedding(model: PreTrainedModel) -> Tensor:
+    """The input embedding's weight, of shape (vocabulary, hidden); input goes to its device."""
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 def decoder_layers(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
@@ -113,7 +118,7 @@ def promised_widths(model: PreTrainedModel) -> list[int] | None:
 
 def _check(model: PreTrainedModel, names: tuple[str, ...], *, checked_width: bool) -> None:
     fired: dict[int, list[tuple[int, int]]] = {number: [] for number in range(len(names))}
-    ids = torch.tensor([[1, 2, 3]], device=model.get_input_embeddings().weight.device)
+    ids = torch.tensor([[1, 2, 3]], device=input_embedding(model).device)
     with (
         record(model, names, lambda layer, value: fired[layer].append((value.shape[0], value.shape[1]))),
         torch.inference_mode(),
@@ -137,7 +142,7 @@ def _check(model: PreTrainedModel, names: tuple[str, ...], *, checked_width: boo
 def tap_widths(model: PreTrainedModel, names: tuple[str, ...]) -> tuple[int, ...]:
     """Number of neurons at each tap, by a small forward pass."""
     widths: dict[int, int] = {}
-    ids = torch.tensor([[1, 2, 3]], device=model.get_input_embeddings().weight.device)
+    ids = torch.tensor([[1, 2, 3]], device=input_embedding(model).device)
     with record(model, names, lambda layer, value: widths.update({layer: value.shape[-1]})), torch.inference_mode():
         model.base_model(input_ids=ids, use_cache=False)
     return tuple(widths[number] for number in range(len(names)))

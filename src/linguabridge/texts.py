@@ -1,7 +1,7 @@
 """Texts to profile languages on.
 
-By default the names of CLDR concepts in seeded order, without the concepts kept for the check; else plain files, a folder
-in the layout of FLORES, or a data set by its id.
+By default the names of CLDR concepts in seeded order, without the concepts kept for the check; else plain files, a
+folder in the layout of FLORES, or a data set by its id.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def names_text(language: Language, seed: int, lexicon: Lexicon | None = None) ->
             called = "Unicode CLDR names" if source.name == "cldr" else f"words of {source.name}"
             return _held(language, called, names, words=True)
     raise InputError(
-        f"There is no text in {language.name} ({language.code}) to profile on: CLDR has fewer than {FEWEST_WORDS} names in "
+        f"There is no text in {language.name} ({language.code}) to profile on: CLDR has under {FEWEST_WORDS} names in "
         "it; give a folder of plain text files with --texts."
     )
 

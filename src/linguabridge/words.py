@@ -59,7 +59,10 @@ def headline(result: Recommendation) -> str:
         return f"{found}. In the check, going through {through} helps."
     if effect == "hurts":
         return f"{found}. In the check, going through {through} does harm: translate directly."
-    return f"{found}. The check does not show that going through {through} helps: translate directly unless you know better."
+    return (
+        f"{found}. The check does not show that going through {through} helps: "
+        "translate directly unless you know better."
+    )
 
 
 def why(result: Recommendation, candidate: CandidateScore) -> str:
@@ -73,16 +76,14 @@ def why(result: Recommendation, candidate: CandidateScore) -> str:
     first, last = result.ranking.window
     layers = [(value, first + i) for i, value in enumerate(candidate.layers) if value is not None]
     best_layer = max(layers)[1] if layers else first
-    place_words = "the most" if place == 1 else "the least" if place == len(order) else f"number {place} of {len(order)}"
-    text = (
+    return (
         f"Why {language.name}: its {sum(candidate.neurons)} bridge neurons in layers {first} to {last} depend on the "
-        f"{sum(result.ranking.shared)} neurons that {result.source.name} and {result.target.name} share there with a score "
-        f"of {number(candidate.score)} (95 % interval {number(candidate.low)} to {number(candidate.high)}), most in layer "
-        f"{best_layer}; it came first in {share(candidate.best)} of the half-samples of the probes. By activation "
-        f"probability it is {place_words} like the pair (correlation {number(to_source)} with {result.source.name}, "
-        f"{number(to_target)} with {result.target.name})."
+        f"{sum(result.ranking.shared)} neurons that {result.source.name} and {result.target.name} share there, most in "
+        f"layer {best_layer}, with a score of {number(candidate.score)} (95 % interval {number(candidate.low)} to "
+        f"{number(candidate.high)}); it came first in {share(candidate.best)} of the half-samples of the probes. In "
+        f"activation probabilities it is number {place} of {len(order)} in likeness to the pair (correlation "
+        f"{number(to_source)} with {result.source.name}, {number(to_target)} with {result.target.name})."
     )
-    return text
 
 
 def check_sentences(result: Recommendation, check: Check) -> str:
@@ -97,14 +98,18 @@ def check_sentences(result: Recommendation, check: Check) -> str:
 
 
 def _arm_sentence(result: Recommendation, arm: Arm) -> str:
-    assert arm.bridge and arm.against_direct
+    assert arm.bridge is not None
     name = result.language(arm.bridge).name if _known(result, arm.bridge) else arm.bridge
     said = f"Through {name}, {share(arm.p_at_1.value)} (MRR {number(arm.mrr.value)})"
     if arm.n_copied == len(arm.items):
         return f"{said}, but every bridge word already is a right answer, so this is copying, not bridging."
     compared = fair_comparison(arm)
-    which = "" if arm.against_direct_without_copies is None else (
-        f", leaving out {arm.n_copied} words whose bridge word already is a right answer (copying is not bridging)"
+    which = (
+        ""
+        if arm.against_direct_without_copies is None
+        else (
+            f", leaving out {arm.n_copied} words whose bridge word already is a right answer (copying is not bridging)"
+        )
     )
     difference = (
         f"{number(compared.mrr.value, sign=True)} MRR against direct{which}; 95 % interval "
@@ -114,7 +119,7 @@ def _arm_sentence(result: Recommendation, arm: Arm) -> str:
     verdict = {
         "helps": "it helps",
         "hurts": "it does harm",
-        "unclear": f"no difference that so few words could show (smallest about {number(compared.detectable)})",
+        "unclear": f"no clear difference (so few words only show one from about {number(compared.detectable)})",
     }[_effect(arm)]
     hop = "" if arm.first_hop is None else f" The lexicon has {share(arm.first_hop)} of its own bridge words."
     return f"{said}: {difference}; {verdict}.{hop}"
@@ -156,8 +161,8 @@ def basis(result: Recommendation) -> list[str]:
     rate = f"{sets.rate:.1%}".replace(".0%", "%").replace("%", " %")
     raised = f", raised from {TOP_RATES[0]:.0%} so that every candidate has {ENOUGH_NEURONS} neurons".replace("%", " %")
     sentences.append(
-        f"Top sets hold {rate} of all neurons{raised if sets.raised and not sets.thin else ''}; source and target share "
-        f"{sets.overlap:,} ({sets.anchored:,} of those in the window are anchored, active on half the probes)."
+        f"Top sets hold {rate} of all neurons{raised if sets.raised and not sets.thin else ''}; source and target "
+        f"share {sets.overlap:,} ({sets.anchored:,} of those in the window are anchored: active on half the probes)."
     )
     if sets.thin:
         names = [result.language(code).name for code in sets.thin]
