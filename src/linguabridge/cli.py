@@ -177,7 +177,7 @@ def show(result: Any, console: Console) -> None:
         console.print()
     say("What this rests on", "bold")
     for sentence in words.basis(result):
-        console.print(f"• {sentence}", highlight=False, markup=False)
+        console.print(Padding(sentence, (0, 0, 0, 2)), highlight=False, markup=False)
 
 
 @app.command("languages")

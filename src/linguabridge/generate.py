@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -28,6 +29,17 @@ class _AllDone(StoppingCriteria):
         for row, text in zip(open_rows, texts, strict=True):
             self.done[row] = self.finished(text)
         return self.done
+
+
+@contextmanager
+def _only(model: LanguageModel, settings: GenerationConfig) -> Iterator[None]:
+    """Generate by these settings alone: else transformers fills in the model's own (a repetition penalty, say)."""
+    own = model.model.generation_config
+    model.model.generation_config = settings
+    try:
+        yield
+    finally:
+        model.model.generation_config = own
 
 
 def greedy_answers(
@@ -68,7 +80,7 @@ def greedy_answers(
         ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
         mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
         stop = StoppingCriteriaList([_AllDone(model, width, finished)])
-        with torch.inference_mode():
+        with torch.inference_mode(), _only(model, settings):
             output = model.model.generate(  # type: ignore[operator]
                 input_ids=ids, attention_mask=mask, generation_config=settings, stopping_criteria=stop
             )

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from linguabridge.cache import Cache, versions
 from linguabridge.errors import LinguabridgeError, ModelError
+from linguabridge.quiet import quiet_transformers
 
 CONVERTER = 1  # raise when conversions made so far must be made again
 _DONE = "converted.json"
@@ -44,7 +45,8 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
             scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting-"))
             try:
                 whole = scratch / "whole"
-                _convert(provide(scratch), whole)
+                with quiet_transformers():
+                    _convert(provide(scratch), whole)
                 (whole / _DONE).write_text(json.dumps({"gguf_sha256": sha256, "versions": versions()}))
                 whole.rename(folder)
             finally:

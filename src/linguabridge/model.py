@@ -10,8 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from linguabridge import embedded
 from linguabridge.cache import Cache, write_atomically
 from linguabridge.errors import DownloadError, LinguabridgeError, ModelError
 from linguabridge.neurons import NeuronSpace
+from linguabridge.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     import torch
@@ -152,7 +152,10 @@ def _identify(name: str, folder: Path, revision: str | None, cache: Cache) -> Mo
         raise ModelError(f"{folder} holds no weights that can be loaded: {why}.")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        try:
+            wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{index} is damaged: it is no index of weight files; download it again.") from error
         missing = sorted(wanted - {file.name for file in weights})
         if missing:
             raise ModelError(f"{folder} lacks {len(missing)} of {len(wanted)} weight files, {missing[0]} first.")
@@ -241,11 +244,12 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
 
     options = options or ModelOptions()
     device = choose_device(options.device)
-    with _quiet_transformers():
+    with quiet_transformers():
         try:
             tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
-            model = AutoModelForCausalLM.from_pretrained(
+            model, loading = AutoModelForCausalLM.from_pretrained(
                 files.folder,
+                output_loading_info=True,
                 dtype=choose_dtype(options.dtype, device, files.folder),
                 device_map=device if device != "cpu" else None,
                 use_safetensors=True,
@@ -256,6 +260,12 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         except Exception as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ModelError(f"transformers cannot load {files.name}: {first}") from error
+    # transformers fills weights that are not there with random numbers, and only warns.
+    if missing := sorted(loading["missing_keys"]):
+        raise ModelError(
+            f"{files.name} lacks {len(missing)} weights of a {type(model).__name__}, {missing[0]} first: "
+            "it is incomplete, or no causal language model."
+        )
     model.eval()  # type: ignore[no-untyped-call]
     rows = input_embedding(model).shape[0]
     largest = max(tokenizer.get_vocab().values(), default=-1)
@@ -280,6 +290,13 @@ def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, na
 
     from linguabridge.taps import input_embedding
 
+    # By the weights, too: attention on a CPU can turn NaN into 0.
+    for key, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(
+                f"The weights of {name} are not finite (NaN or infinity) in {model.dtype}, {key} first: "
+                "they are damaged, or try --dtype float32."
+            )
     ids = torch.tensor([tokenizer("linguabridge").input_ids], device=input_embedding(model).device)
     with torch.inference_mode():
         hidden = model.base_model(input_ids=ids, use_cache=False)[0]
@@ -288,21 +305,6 @@ def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, na
             f"{name} computes values that are not finite (NaN or infinity) in {model.dtype}: "
             "its weights are damaged, or try --dtype float32."
         )
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Keep transformers' own bars and warnings out of our output while it loads."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 class LazyModel:

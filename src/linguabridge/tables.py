@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 
 from linguabridge.check import Check
 from linguabridge.recommend import Recommendation
-from linguabridge.words import fair_comparison, number, share
+from linguabridge.words import fair_comparison, interval, number, share
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -14,15 +15,13 @@ _BARS = " ▁▂▃▄▅▆▇█"
 def ranking_table(result: Recommendation) -> Table:
     """All candidates with their reasons."""
     first, last = result.ranking.window
-    table = Table(
-        title=f"Candidates, by how strongly their neurons depend on the shared ones ({result.ranking.estimator})"
-    )
+    table = _table(f"Candidates by dependence of their neurons on the shared ones ({result.ranking.estimator})")
     table.add_column("bridge")
     table.add_column("score", justify="right")
     table.add_column("95 % interval", justify="right")
-    table.add_column("best in", justify="right")
-    table.add_column(f"layers {first}–{last}")
-    table.add_column("neurons", justify="right")
+    table.add_column("best", justify="right")
+    table.add_column(f"{first}–{last}")
+    table.add_column("size", justify="right")
     table.add_column(f"like {result.source.code}", justify="right")
     table.add_column(f"like {result.target.code}", justify="right")
     top = max((v for c in result.ranking.candidates for v in c.layers if v is not None), default=0.0)
@@ -31,37 +30,55 @@ def ranking_table(result: Recommendation) -> Table:
         table.add_row(
             f"{result.language(one.code).name} ({one.code})",
             number(one.score),
-            f"{number(one.low)} to {number(one.high)}" if one.score is not None else "–",
+            interval(one.low, one.high),
             share(one.best),
             "".join(_bar(value, top) for value in one.layers),
             str(sum(one.neurons)),
             number(to_source),
             number(to_target),
         )
+    table.caption = (
+        f"best: how often first in half-samples of the probes. {first}–{last}: score by layer, a dot where a set is "
+        "empty. size: neurons in the bridge set. like: correlation of activation probabilities."
+    )
     return table
 
 
 def check_table(result: Recommendation, check: Check) -> Table:
     """All arms of the check."""
-    table = Table(title=f"Check: word translation on {check.n} held-out words, the right one among 10")
-    for name in ("way", "ranked first", "MRR", "MRR − direct", "95 % interval", "McNemar p", "exact", "copied"):
+    table = _table(f"Check: word translation on {check.n} held-out words, the right one among 10")
+    for name in ("way", "P@1", "MRR", "gain", "95 % interval", "McNemar p", "exact", "copied"):
         table.add_column(name, justify="left" if name == "way" else "right")
     names = {one.code: one.name for one in (*result.candidates, result.source, result.target)}
     for arm in check.arms:
         compared = fair_comparison(arm) if arm.bridge else None
         table.add_row(
-            f"through {names.get(arm.bridge, arm.bridge)}" if arm.bridge else "direct",
+            f"via {names.get(arm.bridge, arm.bridge)}" if arm.bridge else "direct",
             number(arm.p_at_1.value),
             number(arm.mrr.value),
             number(compared.mrr.value, sign=True) if compared else "",
-            f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)}" if compared else "",
+            interval(compared.mrr.low, compared.mrr.high, sign=True) if compared else "",
             number(compared.mcnemar) if compared else "",
             number(arm.exact.value),
             str(arm.n_copied) if arm.bridge else "",
         )
-    if any(arm.n_copied for arm in check.arms):
-        table.caption = "Differences leave out copied words: those whose bridge word already is a right answer."
+    table.caption = (
+        "P@1: ranked first. gain: MRR minus that of direct. exact: greedy answers that equal a right word. copied: the "
+        "bridge word already is a right answer; such words are left out of gain, interval and p."
+    )
     return table
+
+
+def _table(title: str) -> Table:
+    # No vertical lines and no padding at the edges: eight columns fit a terminal of 80.
+    return Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title_justify="left",
+        caption_justify="left",
+    )
 
 
 def _bar(value: float | None, top: float) -> str:

