@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from linguabridge.model import LanguageModel
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -32,3 +39,40 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache."""
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", str(tmp_path_factory.getbasetemp() / "linguabridge-cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give ``tiny_model(family)``: the folder of a random model of this family (``tests/tiny.py`` lists them)."""
+    import tiny
+
+    root = tmp_path_factory.mktemp("tiny")
+
+    def folder(family: str) -> Path:
+        path = root / family
+        return path if path.exists() else tiny.save(path, family)
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_loaded(
+    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], LanguageModel]:
+    """Give ``tiny_loaded(family)``: the same, loaded on the CPU in float32. Tests must not change it."""
+    from linguabridge.cache import Cache
+    from linguabridge.model import ModelOptions, find_model, load_model
+
+    cache = Cache(tmp_path_factory.mktemp("hashes"))
+
+    @functools.cache
+    def load(family: str) -> LanguageModel:
+        return load_model(find_model(str(tiny_model(family)), cache), ModelOptions("cpu", "float32"))
+
+    return load

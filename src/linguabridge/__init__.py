@@ -1,1 +1,71 @@
-"""Bridge languages for large language models, from the neurons that languages share."""
+"""Bridge languages for large language models, from the neurons that languages share.
+
+What is named here is the public interface, imported when first used: ``import linguabridge`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linguabridge import dependence
+    from linguabridge.cache import Cache
+    from linguabridge.errors import LinguabridgeError
+    from linguabridge.languages import Language
+    from linguabridge.languages import parse as parse_language
+    from linguabridge.measure import Measurements, profile_languages
+    from linguabridge.model import LanguageModel, ModelOptions, open_model
+    from linguabridge.neurons import NeuronSet
+    from linguabridge.profile import Profile
+    from linguabridge.progress import TerminalReporter
+    from linguabridge.recommendation import Recommendation, Settings, recommend
+
+__all__ = [
+    "Cache",
+    "Language",
+    "LanguageModel",
+    "LinguabridgeError",
+    "Measurements",
+    "ModelOptions",
+    "NeuronSet",
+    "Profile",
+    "Recommendation",
+    "Settings",
+    "TerminalReporter",
+    "dependence",
+    "open_model",
+    "parse_language",
+    "profile_languages",
+    "recommend",
+]
+
+_HOMES = {
+    "Cache": "cache",
+    "Language": "languages",
+    "LanguageModel": "model",
+    "LinguabridgeError": "errors",
+    "Measurements": "measure",
+    "ModelOptions": "model",
+    "NeuronSet": "neurons",
+    "Profile": "profile",
+    "Recommendation": "recommendation",
+    "Settings": "recommendation",
+    "TerminalReporter": "progress",
+    "open_model": "model",
+    "parse_language": "languages",
+    "profile_languages": "measure",
+    "recommend": "recommendation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "dependence":
+        return import_module("linguabridge.dependence")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'linguabridge' has no attribute '{name}'")
+    return getattr(import_module(f"linguabridge.{_HOMES[name]}"), "parse" if name == "parse_language" else name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.padding import Padding
@@ -42,17 +41,22 @@ Remote = Annotated[
 DEFAULT_MODEL_NAME = "gemma-3-270m"  # as in linguabridge.embedded; named here so that --help needs no torch
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"linguabridge {version('linguabridge')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[  # noqa: ARG001 - acts through its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     _State.debug = debug
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"linguabridge {installed('linguabridge')}")
-        raise typer.Exit
 
 
 class _State:
@@ -116,7 +120,7 @@ def recommend(
 
     Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
     """
-    from linguabridge import recommend as steps
+    from linguabridge import recommendation as steps
     from linguabridge.cache import Cache, default_cache_dir
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions, open_model
@@ -142,7 +146,7 @@ def recommend(
     set_threads()
     reporter = TerminalReporter()
     cache = Cache(default_cache_dir())
-    lazy = open_model(model, ModelOptions(device, dtype, taps, trust_remote_code), cache, reporter.say)
+    lazy = open_model(model, ModelOptions(device, dtype, taps, trust_remote_code), cache, reporter)
     result = steps.recommend(source, target, model=lazy, settings=settings, cache=cache, reporter=reporter)
     body = {**result.to_dict(), "command": _command()}
     if out:
@@ -217,7 +221,7 @@ def inspect_model(
 
     reporter = TerminalReporter()
     table = Table(show_header=False, title=model)
-    for name, value in inspect(model, ModelOptions(device, dtype, taps, trust_remote_code), reporter.say).items():
+    for name, value in inspect(model, ModelOptions(device, dtype, taps, trust_remote_code), reporter).items():
         table.add_row(name, value)
     Console().print(table)
 
@@ -259,19 +263,17 @@ def _command() -> str:
 def main() -> None:
     """Run the command line: one sentence and exit code 2 for what the user can mend, 130 after Ctrl-C."""
     try:
-        code = app(standalone_mode=False)
+        app()  # names wrong usage itself; typer brings its own click, whose exceptions have no public name
     except LinguabridgeError as error:
         if _State.debug:
             raise
         Console(stderr=True).print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != 130:  # 130 is what typer makes of Ctrl-C
+            raise
         Console(stderr=True).print("Stopped; what was finished is kept, and the same command goes on from there.")
         sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,20 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from linguabridge.cache import Cache, versions
 from linguabridge.errors import LinguabridgeError, ModelError
+from linguabridge.progress import Reporter, Step
 from linguabridge.quiet import quiet_transformers
 
 CONVERTER = 1  # raise when conversions made so far must be made again
 _DONE = "converted.json"
 
 
-def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path], say: Callable[[str], None]) -> Path:
+def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path], reporter: Reporter) -> Path:
     """The folder that holds the converted model, made now if it is not there yet.
 
     Conversion happens in a neighbouring folder that is renamed when it is whole and checked; other processes wait.
@@ -27,7 +29,7 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
         cache: where converted models are kept.
         sha256: of the GGUF file; part of the folder's name.
         provide: given a scratch folder, returns the path of the GGUF file (which may lie elsewhere).
-        say: told once if a conversion starts.
+        reporter: shows the progress of a conversion.
 
     Raises:
         ModelError: the file cannot be read as GGUF, or transformers cannot read its architecture.
@@ -41,12 +43,11 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
         with FileLock(folder.with_suffix(".lock")):
             if (folder / _DONE).exists():
                 return folder
-            say("Converting the GGUF file to safetensors, once; this takes about a minute.")
             scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting-"))
             try:
                 whole = scratch / "whole"
-                with quiet_transformers():
-                    _convert(provide(scratch), whole)
+                with reporter.step("Converting the GGUF file, once", 100) as advance, quiet_transformers():
+                    _convert(provide(scratch), whole, advance)
                 (whole / _DONE).write_text(json.dumps({"gguf_sha256": sha256, "versions": versions()}))
                 whole.rename(folder)
             finally:
@@ -54,24 +55,37 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
     return folder
 
 
-def _convert(file: Path, target: Path) -> None:
-    """Write config.json, model.safetensors (float32) and the tokenizer of a GGUF file, and check them."""
+def _convert(file: Path, target: Path, advance: Step) -> None:
+    """Write config.json, model.safetensors (float32) and the tokenizer of a GGUF file, and check them.
+
+    ``advance`` is told the shares of the time that the phases took when they were measured, in per cent.
+    """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
 
     _check_whole(file)
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
         tokenizer = AutoTokenizer.from_pretrained(**where)
-        model = AutoModelForCausalLM.from_pretrained(
-            **where, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+        advance(30)
+        loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
+            **where,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+            output_loading_info=True,
         )
+        advance(50)
+        model, loading = loaded
+        # transformers fills weights that are not there with random numbers, and only warns.
+        if missing := sorted(loading["missing_keys"]):
+            raise ModelError(f"{file.name} lacks {len(missing)} weights that its model needs, {missing[0]} first.")
         # The weights are plain float32 now; the configuration must not say otherwise.
         model.hf_quantizer = None  # type: ignore[assignment]
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
+        advance(10)
         again = AutoModelForCausalLM.from_pretrained(target, use_safetensors=True)
         ids = torch.tensor([tokenizer("linguabridge العربية 日本語").input_ids])
         with torch.inference_mode():
@@ -94,7 +108,9 @@ def _check_whole(file: Path) -> None:
     """Read the header and see that every tensor lies inside the file: a truncated download is named as such."""
     from gguf import GGUFReader
 
-    if file.open("rb").read(4) != b"GGUF":
+    with file.open("rb") as content:
+        magic = content.read(4)
+    if magic != b"GGUF":
         raise ModelError(f"{file} is not a GGUF file (it does not begin with 'GGUF'); download it again.")
     try:
         reader = GGUFReader(file)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.model import ModelOptions, open_model
+from linguabridge.progress import Reporter
 
 
-def inspect(
-    name: str, options: ModelOptions | None = None, say: Callable[[str], None] = lambda _: None
-) -> dict[str, str]:
+def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter | None = None) -> dict[str, str]:
     """Describe a model: layers, taps, type, memory. Loads it.
 
     Args:
         name: as in :func:`linguabridge.model.find_model`.
         options: how to load it.
-        say: told what takes long.
+        reporter: shows what takes long; silent by default.
 
     Raises:
         ModelError: it cannot be loaded, or has no taps.
@@ -24,7 +21,7 @@ def inspect(
     from linguabridge.ranking import default_window
     from linguabridge.taps import input_embedding
 
-    lazy = open_model(name, options, Cache(default_cache_dir()), say)
+    lazy = open_model(name, options, Cache(default_cache_dir()), reporter)
     model = lazy.loaded
     inner = model.model
     parameters = sum(p.numel() for p in inner.parameters())

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linguabridge.cache import Cache, digest
-from linguabridge.model import LazyModel
+from linguabridge import languages
+from linguabridge.cache import Cache, default_cache_dir, digest
+from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.profile import LanguageProfile
+from linguabridge.profile import LanguageProfile, Profile
 from linguabridge.progress import Reporter
-from linguabridge.prompts import answer_is_complete
-from linguabridge.texts import Text
+from linguabridge.prompts import MAX_ANSWER_TOKENS, answer_is_complete
+from linguabridge.texts import Text, load_text
 
 
 class Measurements:
@@ -73,8 +74,6 @@ class Measurements:
 
     def answers(self, title: str, prompts: Sequence[str]) -> list[str]:
         """Greedy answers, raw; see :func:`linguabridge.generate.greedy_answers`."""
-        from linguabridge.prompts import MAX_ANSWER_TOKENS
-
         key = self._key(prompts=digest(list(prompts)), max_new_tokens=MAX_ANSWER_TOKENS)
         if found := self.cache.get("answers", key):
             return list(found.facts["answers"])
@@ -118,3 +117,34 @@ class Measurements:
 
     def _key(self, **question: Any) -> dict[str, Any]:
         return {"model": self.model.key, **question}
+
+
+def profile_languages(
+    codes: Sequence[str],
+    *,
+    model: str | LazyModel = DEFAULT_MODEL,
+    texts: str | None = None,
+    tokens: int = 5000,
+    seed: int = 0,
+    cache: Cache | None = None,
+    reporter: Reporter | None = None,
+) -> Profile:
+    """Activation statistics of several languages in a model.
+
+    Args:
+        codes: languages, in any usual form.
+        model: name of a model, or one from :func:`linguabridge.model.open_model`.
+        texts: as in :func:`linguabridge.texts.load_text`; None for CLDR names.
+        tokens: of text read for each language, at most.
+        seed: of the order of the names, and of what is kept for checks.
+        cache: where results are kept; the user's cache folder by default.
+        reporter: shows progress; silent by default.
+
+    Raises:
+        LinguabridgeError: the input cannot be used; the message says how to mend it.
+    """
+    cache = cache or Cache(default_cache_dir())
+    lazy = open_model(model, cache=cache, reporter=reporter) if isinstance(model, str) else model
+    measure = Measurements(lazy, cache, reporter)
+    found = [load_text(texts, languages.parse(code), seed) for code in codes]
+    return Profile({text.language.code: measure.profile(text, max_tokens=tokens) for text in found})

@@ -20,6 +20,7 @@ from linguabridge import embedded
 from linguabridge.cache import Cache, write_atomically
 from linguabridge.errors import DownloadError, LinguabridgeError, ModelError
 from linguabridge.neurons import NeuronSpace
+from linguabridge.progress import Reporter
 from linguabridge.quiet import quiet_transformers
 
 if TYPE_CHECKING:
@@ -96,32 +97,32 @@ class ModelOptions:
     trust_remote_code: bool = False
 
 
-def find_model(name: str, cache: Cache, say: Callable[[str], None] = lambda _: None) -> ModelFiles:
+def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> ModelFiles:
     """Find a model's files and hash them.
 
     Args:
         name: the embedded default's name, a Hugging Face id, a local folder, or a GGUF file.
         cache: where converted models and remembered hashes are kept.
-        say: told what takes long.
+        reporter: shows what takes long; silent by default.
 
     Raises:
         ModelError: nothing usable is there.
         DownloadError: the hub could not be reached.
     """
+    reporter = reporter or Reporter()
     revision = None
     path = Path(name).expanduser()
     if name == embedded.NAME and not path.exists():
         from linguabridge.gguf import converted_folder
 
-        folder = cache.root / "models" / embedded.SHA256  # replaced below
-        folder = converted_folder(cache, embedded.SHA256, _provide_embedded, say)
+        folder = converted_folder(cache, embedded.SHA256, embedded.assemble, reporter)
     elif path.is_file():
         if path.suffix.lower() != ".gguf":
             raise ModelError(f"{path} is a file but not a GGUF file; --model takes a folder, a .gguf file or a hub id.")
         from linguabridge.gguf import converted_folder
 
         sha256 = file_sha256(path, cache)
-        folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), say)
+        folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), reporter)
     elif path.is_dir():
         folder = path
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
@@ -132,10 +133,6 @@ def find_model(name: str, cache: Cache, say: Callable[[str], None] = lambda _: N
             f"The default is {embedded.NAME}."
         )
     return _identify(name, folder, revision, cache)
-
-
-def _provide_embedded(scratch: Path) -> Path:
-    return embedded.assemble(scratch)
 
 
 def _identify(name: str, folder: Path, revision: str | None, cache: Cache) -> ModelFiles:
@@ -247,7 +244,7 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
     with quiet_transformers():
         try:
             tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
-            model, loading = AutoModelForCausalLM.from_pretrained(
+            loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
                 files.folder,
                 output_loading_info=True,
                 dtype=choose_dtype(options.dtype, device, files.folder),
@@ -260,6 +257,7 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         except Exception as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ModelError(f"transformers cannot load {files.name}: {first}") from error
+    model, loading = loaded
     # transformers fills weights that are not there with random numbers, and only warns.
     if missing := sorted(loading["missing_keys"]):
         raise ModelError(
@@ -338,7 +336,7 @@ def open_model(
     name: str = DEFAULT_MODEL,
     options: ModelOptions | None = None,
     cache: Cache | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    reporter: Reporter | None = None,
 ) -> LazyModel:
     """Find a model now and load it when it is first needed.
 
@@ -349,10 +347,11 @@ def open_model(
     from linguabridge.cache import default_cache_dir
 
     options = options or ModelOptions()
-    files = find_model(name, cache or Cache(default_cache_dir()), say)
+    shown = reporter or Reporter()
+    files = find_model(name, cache or Cache(default_cache_dir()), shown)
 
     def load() -> LanguageModel:
-        say(f"Loading {name}.")
+        shown.say(f"Loading {name}.")
         return load_model(files, options)
 
     return LazyModel(files, options, load)

@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 
 from linguabridge.check import Check
-from linguabridge.recommend import Recommendation
+from linguabridge.recommendation import Recommendation
 from linguabridge.words import fair_comparison, interval, number, share
 
 _BARS = " ▁▂▃▄▅▆▇█"

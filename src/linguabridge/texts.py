@@ -157,10 +157,11 @@ def _dataset(name: str, language: Language) -> Text:
             raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
         rows = datasets.load_dataset(name, matching[0], streaming=True)
         split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
-        column = next((c for c in _TEXT_COLUMNS if c in (split.features or {})), None)
+        kept = list(split.take(_DATASET_LINES))
+        column = next((c for c in _TEXT_COLUMNS if kept and c in kept[0]), None)
         if column is None:
             raise InputError(f"The data set {name} has no column named {', '.join(_TEXT_COLUMNS)}; use plain files.")
-        lines = [str(row[column]).strip() for row in split.take(_DATASET_LINES)]
+        lines = [str(row[column] or "").strip() for row in kept]
     except InputError:
         raise
     except Exception as error:

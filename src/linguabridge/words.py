@@ -5,7 +5,7 @@ from __future__ import annotations
 from linguabridge.check import Arm, Check
 from linguabridge.paired import Comparison
 from linguabridge.ranking import CandidateScore
-from linguabridge.recommend import ENOUGH_NEURONS, TOP_RATES, Recommendation
+from linguabridge.recommendation import ENOUGH_NEURONS, TOP_RATES, Recommendation
 
 
 def number(value: float | None, *, sign: bool = False) -> str:
@@ -181,4 +181,7 @@ def basis(result: Recommendation) -> list[str]:
             "This is the published procedure (--reference); its score grows with the size of a set, so compare it "
             "with the default's before you trust it."
         )
+    if result.pair.skipped:
+        first = "; ".join(f"line {one.number}: {one.reason}" for one in result.pair.skipped[:3])
+        sentences.append(f"Of the malformed lines, {'the first: ' if len(result.pair.skipped) > 3 else ''}{first}.")
     return [*sentences, *result.notes]

@@ -34,6 +34,7 @@ ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate s
 FEWEST_PROBES, FEWEST_CHECK = 20, 10
 HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
 
+ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch
 SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
 BRIDGE_SETS: Mapping[str, Callable[[NeuronSet, NeuronSet, NeuronSet], NeuronSet]] = {
     "rest": lambda b, s, t: bridge_set(b, overlap(s, t)),
@@ -79,6 +80,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in one sentence."""
+        if self.estimator not in (None, *ESTIMATORS):
+            raise InputError(f"Unknown estimator '{self.estimator}': choose one of {', '.join(ESTIMATORS)}.")
         if self.reference and self.estimator not in (None, "reference"):
             raise InputError("--reference uses the published estimator; leave out --estimator, or --reference.")
         if self.top_rate is not None and not 0 < self.top_rate < 1:
@@ -211,7 +214,7 @@ def recommend(
     pair = lexicon.pair(s, t)
     texts, candidates, notes = _texts(s, t, candidates, lexicon, settings)
     drawn = _draw(pair, texts, settings)
-    lazy = open_model(model, cache=cache, say=reporter.say) if isinstance(model, str) else model
+    lazy = open_model(model, cache=cache, reporter=reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
 
     profile = Profile(

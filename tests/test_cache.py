@@ -1,0 +1,212 @@
+"""What is put in is found again; what is damaged counts as absent."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linguabridge import cache as cache_module
+from linguabridge.cache import Cache, default_cache_dir, digest, write_atomically
+from linguabridge.errors import CacheError
+
+KEY = {"model": {"weights": "abc"}, "tokens": 300, "text": "مرحبا", "none": None}
+ARRAYS = {
+    "counts": np.arange(6, dtype=np.int64),
+    "values": np.linspace(0, 1, 6).reshape(2, 3).astype(np.float32).T,  # not contiguous
+    "empty": np.zeros((0, 4), dtype=np.float32),
+}
+FACTS = {"tokens": 3, "answers": ["猫", ""], "share": 0.5}
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "deep" / "cache")
+
+
+def files(cache: Cache) -> list[str]:
+    return sorted(file.name for file in cache.root.rglob("*") if file.is_file())
+
+
+def test_artefact_comes_back_as_it_was(cache: Cache) -> None:
+    assert cache.get("profile", KEY) is None
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    found = cache.get("profile", KEY)
+    assert found is not None
+    assert found.facts == FACTS
+    assert set(found.arrays) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+        assert found.arrays[name].dtype == array.dtype
+
+
+def test_facts_alone_need_no_arrays(cache: Cache) -> None:
+    cache.put("answers", KEY, {}, FACTS)
+    found = cache.get("answers", KEY)
+    assert found is not None
+    assert (found.arrays, found.facts) == ({}, FACTS)
+    assert len(files(cache)) == 1
+
+
+def test_other_key_or_kind_is_another_artefact(cache: Cache) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    assert cache.get("profile", {**KEY, "tokens": 301}) is None
+    assert cache.get("probes", KEY) is None
+
+
+def test_order_of_a_keys_parts_is_of_no_account(cache: Cache) -> None:
+    cache.put("profile", KEY, {}, FACTS)
+    assert cache.get("profile", dict(reversed(KEY.items()))) is not None
+
+
+def test_newer_format_finds_nothing_old(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.put("profile", KEY, {}, FACTS)
+    monkeypatch.setattr(cache_module, "FORMAT", cache_module.FORMAT + 1)
+    assert cache.get("profile", KEY) is None
+
+
+def test_manifest_repeats_the_key_for_people(cache: Cache) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    (manifest,) = cache.root.rglob("*.json")
+    body = json.loads(manifest.read_text("utf-8"))
+    assert (body["kind"], body["key"], body["facts"]) == ("profile", KEY, FACTS)
+    assert "مرحبا" in manifest.read_text("utf-8")
+    assert body["versions"]["numpy"] == np.__version__
+
+
+def test_later_put_replaces(cache: Cache) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    cache.put("profile", KEY, {"counts": np.array([7])}, {"tokens": 4})
+    found = cache.get("profile", KEY)
+    assert found is not None
+    assert (found.arrays["counts"].tolist(), found.facts) == ([7], {"tokens": 4})
+
+
+@pytest.mark.parametrize("kind_of_damage", ["flipped", "cut", "emptied"])
+def test_damaged_data_is_set_aside_and_counts_as_absent(cache: Cache, kind_of_damage: str) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    (data,) = cache.root.rglob("*.safetensors")
+    content = bytearray(data.read_bytes())
+    content[-1] ^= 1
+    data.write_bytes({"flipped": bytes(content), "cut": bytes(content[:-5]), "emptied": b""}[kind_of_damage])
+    assert cache.get("profile", KEY) is None
+    assert all(name.endswith(".damaged") for name in files(cache))
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    assert cache.get("profile", KEY) is not None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b'{"sha256": null}', b'{"sha256": 3}']
+)
+def test_damaged_manifest_counts_as_absent(cache: Cache, content: bytes) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    (manifest,) = cache.root.rglob("*.json")
+    manifest.write_bytes(content)
+    assert cache.get("profile", KEY) is None
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    assert cache.get("profile", KEY) is not None
+
+
+def test_truncated_manifest_counts_as_absent(cache: Cache) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    (manifest,) = cache.root.rglob("*.json")
+    manifest.write_bytes(manifest.read_bytes()[:-20])
+    assert cache.get("profile", KEY) is None
+
+
+def test_data_without_its_manifest_counts_as_absent(cache: Cache) -> None:
+    # As a run leaves it that is killed between the two writes.
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    next(cache.root.rglob("*.json")).unlink()
+    assert cache.get("profile", KEY) is None
+
+
+def test_manifest_without_its_data_counts_as_absent(cache: Cache) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    next(cache.root.rglob("*.safetensors")).unlink()
+    assert cache.get("profile", KEY) is None
+
+
+def test_folder_below_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cache = Cache(tmp_path / "file" / "cache")
+    with pytest.raises(CacheError, match=r"cannot be written \(Not a directory\); set LINGUABRIDGE_CACHE"):
+        cache.check_writable()
+    with pytest.raises(CacheError, match="cannot be written"):
+        cache.put("profile", KEY, ARRAYS, FACTS)
+    with pytest.raises(CacheError, match="cannot be read"):
+        cache.get("profile", KEY)
+
+
+def test_full_disk_is_one_sentence_and_leaves_nothing(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.check_writable()
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache_module.os, "fsync", full)
+    with pytest.raises(CacheError, match="No space left on device"):
+        cache.put("profile", KEY, ARRAYS, FACTS)
+    assert files(cache) == []
+
+
+def test_check_writable_makes_the_folder_and_leaves_it_empty(cache: Cache) -> None:
+    cache.check_writable()
+    assert cache.root.is_dir()
+    assert files(cache) == []
+
+
+def test_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "result.json"
+    write_atomically(target, b"old")
+
+    def interrupt(_handle: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache_module.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def _put_often(root: Path) -> None:
+    for _ in range(30):
+        Cache(root).put("profile", KEY, ARRAYS, FACTS)
+
+
+def test_two_processes_share_a_cache(cache: Cache) -> None:
+    spawn = multiprocessing.get_context("spawn")  # fork would copy torch's threads
+    others = [spawn.Process(target=_put_often, args=(cache.root,)) for _ in range(2)]
+    for other in others:
+        other.start()
+    seen = 0
+    while any(other.is_alive() for other in others):
+        found = cache.get("profile", KEY)
+        if found is not None:
+            seen += 1
+            np.testing.assert_array_equal(found.arrays["counts"], ARRAYS["counts"])
+    for other in others:
+        other.join()
+    assert [other.exitcode for other in others] == [0, 0]
+    assert seen
+    assert len(files(cache)) == 2  # nothing damaged, nothing half written
+
+
+def test_digest_depends_on_content_only() -> None:
+    assert digest({"a": 1, "b": ["x", None]}) == digest({"b": ["x", None], "a": 1})
+    assert digest({"a": 1}) != digest({"a": "1"}) != digest({"a": [1]})
+    assert digest(["ab", "c"]) != digest(["a", "bc"])
+
+
+def test_cache_folder_is_the_named_one_or_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", str(tmp_path))
+    assert default_cache_dir() == tmp_path
+    for unset in ("", None):
+        monkeypatch.setenv("LINGUABRIDGE_CACHE", unset) if unset is not None else monkeypatch.delenv(
+            "LINGUABRIDGE_CACHE"
+        )
+        assert default_cache_dir().name == "linguabridge"

@@ -1,0 +1,229 @@
+"""The command line: what goes where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from linguabridge import cli
+from linguabridge import model as model_module
+from test_recommend import write_lexicon
+
+Folder = Callable[[str], Path]
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ended]:
+    """Run the command line in this process, as the installed command does."""
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(tmp_path)
+
+    def once(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["linguabridge", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
+
+    return once
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def arguments(tiny_model: Folder, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A small recommendation: about a second the first time, nothing after it."""
+    lexicon = write_lexicon(tmp_path_factory.mktemp("lexicon") / "own.tsv")
+    return [
+        *("recommend", "en", "sw", "--model", str(tiny_model("llama")), "--candidates", "de,fr"),
+        *("--lexicon", str(lexicon), "--tokens", "200", "--probes", "30", "--check", "10", "--device", "cpu"),
+    ]
+
+
+def test_recommendation_is_told_on_standard_output(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert ended.code == 0
+    text = " ".join(ended.out.split())
+    assert "from English to Swahili" in text
+    assert "German (de)" in text
+    assert "French (fr)" in text
+    assert "10 held-out words" in text
+    assert "What this rests on" in text
+
+
+def test_json_on_standard_output_is_nothing_but_json(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments, "--json", "-")
+    assert ended.code == 0
+    body = json.loads(ended.out)
+    assert body["target"]["code"] == "sw"
+    assert body["command"].startswith("linguabridge recommend en sw --model")
+    assert body["summary"]
+
+
+def test_json_of_a_process_of_its_own_is_nothing_but_json(arguments: list[str], tmp_path: Path) -> None:
+    # From an empty cache: with loading, bars and whatever other libraries have to say.
+    command = [sys.executable, "-m", "linguabridge.cli", *arguments, "--json", "-"]
+    environment = {**os.environ, "LINGUABRIDGE_CACHE": str(tmp_path)}
+    ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["source"]["code"] == "en"
+    assert "Traceback" not in ended.stderr
+
+
+def test_results_are_written_to_file_and_folder(run: Run, arguments: list[str], tmp_path: Path) -> None:
+    ended = run(*arguments, "--out", tmp_path / "new" / "folder", "--json", tmp_path / "also" / "one.json")
+    assert ended.code == 0
+    first = json.loads((tmp_path / "new" / "folder" / "recommend.json").read_text("utf-8"))
+    assert first == json.loads((tmp_path / "also" / "one.json").read_text("utf-8"))
+    assert "recommend.json" in ended.err
+
+
+def test_no_check_leaves_the_check_out(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments, "--no-check", "--json", "-")
+    assert json.loads(ended.out)["check"] is None
+
+
+def test_same_command_again_loads_no_model(run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(*arguments, "--json", "-")
+    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    assert run(*arguments, "--json", "-").out == first.out
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (["recommend", "Swahilli", "en"], "Unknown language 'Swahilli': did you mean sw (Swahili)"),
+        (["recommend", "en", "en"], "Source and target are both English"),
+        (["recommend", "en", "sw", "--model", "no-such-model"], "No model 'no-such-model'"),
+        (["recommend", "en", "sw", "--candidates", ""], "--candidates names no language"),
+        (["recommend", "en", "sw", "--layers", "6to12"], "--layers 6to12: give the first and the last layer"),
+        (["recommend", "en", "sw", "--top-rate", "2"], "between 0 and 1, not 2.0"),
+        (["recommend", "en", "sw", "--model", "MODEL", "--lexicon", "[bold]x"], "[bold]x"),  # no markup of ours
+        (["languages", "klingonish"], "No language of the lexicon has 'klingonish'"),
+        (["inspect", "no-such-model"], "No model 'no-such-model'"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_code_2(
+    run: Run, tiny_model: Folder, changed: list[str], message: str
+) -> None:
+    ended = run(*(str(tiny_model("llama")) if one == "MODEL" else one for one in changed))
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.startswith("Error: ")
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert "Traceback" not in ended.err
+
+
+def test_debug_shows_where_it_came_from() -> None:
+    command = [sys.executable, "-m", "linguabridge.cli", "--debug", "languages", "klingonish"]
+    ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert ended.returncode != 0
+    assert "Traceback" in ended.stderr
+    assert "No language of the lexicon has 'klingonish'" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_debug_of_one_call_is_not_that_of_the_next(run: Run) -> None:
+    from linguabridge.errors import InputError
+
+    with pytest.raises(InputError):
+        run("--debug", "languages", "klingonish")
+    assert run("languages", "klingonish").code == 2
+
+
+@pytest.mark.parametrize("changed", [["recommend", "en"], ["recommend", "en", "sw", "--nonsense"], ["nonsense"]])
+def test_wrong_usage_is_explained_and_code_2(run: Run, changed: list[str]) -> None:
+    ended = run(*changed)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+
+
+def test_interrupt_ends_with_130_and_without_a_traceback(
+    run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model_module, "load_model", interrupt)
+    ended = run(*arguments, "--seed", "77")
+    assert ended.code == 130
+    assert "Stopped" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("option", ["--out", "--json"])
+def test_place_that_cannot_be_written_is_refused_before_any_work(
+    run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr(model_module, "find_model", lambda *_: pytest.fail("looked for the model"))
+    (tmp_path / "file").write_text("")
+    ended = run(*arguments, option, tmp_path / "file" / "below")
+    assert ended.code == 2
+    assert "no folder that can be written" in ended.err
+
+
+def test_json_to_a_folder_is_refused_before_any_work(
+    run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "find_model", lambda *_: pytest.fail("looked for the model"))
+    ended = run(*arguments, "--json", tmp_path)
+    assert ended.code == 2
+    assert "is a folder; name a file" in ended.err
+
+
+def test_languages_are_listed_with_what_the_lexicon_covers(run: Run) -> None:
+    whole = run("languages")
+    assert whole.code == 0
+    lines = [line for line in whole.out.splitlines() if "Swahili" in line]
+    assert any("sw" in line and "Kiswahili" in line for line in lines)
+    assert len(whole.out.splitlines()) > 100
+    for query in ("swahi", "KISWAHILI", "sw"):
+        some = run("languages", query)
+        assert "Kiswahili" in some.out
+        assert len(some.out.splitlines()) < 30
+
+
+def test_inspect_shows_where_neurons_are_read(run: Run, tiny_model: Folder) -> None:
+    ended = run("inspect", tiny_model("opt"), "--device", "cpu")
+    assert ended.code == 0
+    for said in ("OPTForCausalLM", "model.decoder.layers.0.activation_fn", "ReLU", "384", "float32", "cpu"):
+        assert said in ended.out
+    ended = run("inspect", tiny_model("llama"), "--taps", "model.layers.{layer}.mlp.gate_proj", "--dtype", "bfloat16")
+    assert "mlp.gate_proj" in ended.out
+    assert "bfloat16" in ended.out
+
+
+def test_version_and_help_are_shown(run: Run) -> None:
+    assert run("--help").code == 0
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        expected = f"linguabridge {version('linguabridge')}\n"
+    except PackageNotFoundError:
+        pytest.skip("the package is not installed, only on the path")
+    assert run("--version").out == expected
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys; from linguabridge import cli; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,148 @@
+"""Likelihoods of options against transformers' own full forward pass over each whole text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from linguabridge import likelihood
+from linguabridge.errors import InputError, ModelError
+from linguabridge.likelihood import option_log_probabilities
+from linguabridge.model import LanguageModel
+
+Load = Callable[[str], LanguageModel]
+
+PROMPTS = [
+    'English:"water"→Kiswahili:',
+    'English:"cat"→Deutsch:',
+    'العربية:"قطة"→עברית:',
+    'English:"dog"→Deutsch:',  # as long as another: they run together
+    "a",
+]
+OPTIONS = [
+    ['"maji"', '"dunia"', '"m"'],
+    ['"Katze"', '"Hund und Katze im Garten"', '"K"'],
+    ['"חתול"', '"כלב"', '"猫"'],
+    ['"Hund"', '"Katze"', '"Matte"'],
+    ['"x"', '"the cat"', '"y"'],
+]
+
+
+def naive(model: LanguageModel, text: str) -> float:
+    """Log-probability of all tokens of a text after the first."""
+    ids = torch.tensor([model.tokenizer(text).input_ids])
+    with torch.no_grad():
+        logits = model.model(input_ids=ids, use_cache=False).logits[0].double()
+    return sum(float(logits[i].log_softmax(0)[token]) for i, token in enumerate(ids[0, 1:].tolist()))
+
+
+def assert_equal_up_to_a_constant(found: np.ndarray, model: LanguageModel, prompts: list[str], options: list) -> None:
+    expected = np.array(
+        [[naive(model, p + option) for option in some] for p, some in zip(prompts, options, strict=True)]
+    )
+    np.testing.assert_allclose(found - found[:, :1], expected - expected[:, :1], rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_options_equal_the_full_forward_pass_up_to_the_shared_constant(tiny_loaded: Load, family: str) -> None:
+    model = tiny_loaded(family)
+    if family.startswith("gemma"):  # the window that slides is shorter than the prompts
+        assert model.model.config.sliding_window < min(len(model.encode(p)) for p in PROMPTS[:4])
+    found = option_log_probabilities(model, PROMPTS, OPTIONS)
+    assert found.shape == (5, 3)
+    assert (found < 0).all()
+    assert_equal_up_to_a_constant(found, model, PROMPTS, OPTIONS)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3", "gpt2"])
+@pytest.mark.parametrize("logits", [1, 420 * 15])
+def test_small_batches_change_nothing(
+    tiny_loaded: Load, monkeypatch: pytest.MonkeyPatch, family: str, logits: int
+) -> None:
+    model = tiny_loaded(family)
+    whole = option_log_probabilities(model, PROMPTS, OPTIONS)
+    monkeypatch.setattr(likelihood, "_LOGITS", logits)
+    done: list[float] = []
+    np.testing.assert_allclose(
+        option_log_probabilities(model, PROMPTS, OPTIONS, advance=done.append), whole, rtol=1e-4, atol=2e-4
+    )
+    assert sum(done) == len(PROMPTS)
+    assert len(done) > 3
+
+
+def test_soft_capped_logits_are_those_of_the_family(tiny_loaded: Load) -> None:
+    capped = tiny_loaded("gemma2")
+    free = dataclasses.replace(capped, model=tiny.model("gemma2", final_logit_softcapping=None))
+    with_caps, without = (option_log_probabilities(m, PROMPTS, OPTIONS) for m in (capped, free))
+    assert np.abs(with_caps - without).max() > 0.1
+    assert_equal_up_to_a_constant(without, free, PROMPTS, OPTIONS)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3"])
+def test_tokens_that_span_the_border_of_prompt_and_option_are_scored(tiny_loaded: Load, family: str) -> None:
+    model = tiny_loaded(family)
+    prompt, options = "the cat sat on the ma", ["t and", "n", "tte"]
+    alone = model.encode(prompt)
+    assert model.encode(prompt + options[0])[: len(alone)] != alone  # "mat" is one token
+    found = option_log_probabilities(model, [prompt], [options])
+    assert_equal_up_to_a_constant(found, model, [prompt], [options])
+
+
+def test_option_that_begins_another_keeps_a_token_to_score(tiny_loaded: Load) -> None:
+    model = tiny_loaded("llama")
+    options = ['"maji', '"maji"', '"maji" na dunia']
+    assert_equal_up_to_a_constant(option_log_probabilities(model, ["Maji:"], [options]), model, ["Maji:"], [options])
+
+
+def test_identical_options_are_equally_likely(tiny_loaded: Load) -> None:
+    found = option_log_probabilities(tiny_loaded("llama"), PROMPTS[:2], [['"maji"'] * 3, ['"a"', '"a"', '"bb"']])
+    assert np.isfinite(found).all()
+    assert found[0, 0] == found[0, 1] == found[0, 2]
+    assert found[1, 0] == found[1, 1] != found[1, 2]
+
+
+def test_options_of_one_token_need_no_second_pass(tiny_loaded: Load) -> None:
+    model = tiny_loaded("llama")
+    found = option_log_probabilities(model, ["the cat"], [["x", "y", "z"]])
+    assert_equal_up_to_a_constant(found, model, ["the cat"], [["x", "y", "z"]])
+
+
+def test_many_prompts_of_one_length_run_together_and_keep_their_order(tiny_loaded: Load) -> None:
+    model = tiny_loaded("gemma3")
+    prompts = [f"the cat {letter} sat on the mat:" for letter in "abcdefgh"]
+    options = [[f"{a}", f"{b} und {a}"] for a, b in zip("qrstuvwx", "hgfedcba", strict=True)]
+    assert_equal_up_to_a_constant(option_log_probabilities(model, prompts, options), model, prompts, options)
+
+
+def test_no_prompts_give_no_scores(tiny_loaded: Load) -> None:
+    assert option_log_probabilities(tiny_loaded("llama"), [], []).size == 0
+
+
+@pytest.mark.parametrize("options", [[["a", "b"], ["a", "b", "c"]], [["a"], ["b"]], [[], []], [["a", "b"]]])
+def test_uneven_options_are_refused(tiny_loaded: Load, options: list[list[str]]) -> None:
+    with pytest.raises(InputError, match="same number of options"):
+        option_log_probabilities(tiny_loaded("llama"), ["x", "y"], options)
+
+
+def test_prompt_without_a_token_before_its_options_is_refused(tiny_loaded: Load) -> None:
+    with pytest.raises(ModelError, match="at least one token before"):
+        option_log_probabilities(tiny_loaded("gpt2"), [""], [["x", "y"]])  # adds no BOS
+
+
+def test_likelihoods_that_are_not_finite_are_refused(tiny_loaded: Load) -> None:
+    broken = tiny.model("llama")
+    with torch.no_grad():
+        broken.lm_head.weight[5] = float("nan")
+    with pytest.raises(ModelError, match=r"not finite .* try --dtype float32"):
+        option_log_probabilities(dataclasses.replace(tiny_loaded("llama"), model=broken), PROMPTS, OPTIONS)
+
+
+def test_hook_at_the_output_embedding_comes_off(tiny_loaded: Load) -> None:
+    model = tiny_loaded("llama")
+    option_log_probabilities(model, PROMPTS[:1], OPTIONS[:1])
+    assert not model.model.lm_head._forward_pre_hooks

