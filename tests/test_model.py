@@ -76,7 +76,7 @@ def test_unknown_name_says_what_it_could_be(
     name: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match=r"hub id|no config.json"):
+    with pytest.raises(ModelError, match=r"hub id|no config.json|name is empty"):
         find_model(name, cache)
 
 

@@ -30,8 +30,7 @@ def test_option_is_quoted_and_the_prompt_for_an_answer_opens_the_quote() -> None
     ("text", "answer", "complete"),
     [
         ('maji"→Deutsch:"Wasser"', "maji", True),
-        ('"maji"', "maji", True),  # an opening quote of its own is no end
-        (' "maji" na', "maji", True),
+        ('"maji"', "", True),  # the prompt has opened the quote: this closes it
         ("“maji” na", "maji", True),
         ("„Wasser“ und", "Wasser", True),
         ("«eau» et", "eau", True),
@@ -46,11 +45,11 @@ def test_option_is_quoted_and_the_prompt_for_an_answer_opens_the_quote() -> None
         ('  maji  "', "maji", True),
         ("l'eau\"", "l'eau", True),
         ("maji", "maji", False),
-        ('"maji', "maji", False),
         ("ice cream", "ice cream", False),
-        ("\n\n", "", False),
+        ("\n\nmaji", "", True),
+        ("“maji", "maji", False),
         ("", "", False),
-        ('"', "", False),
+        ('"', "", True),
         ('" "', "", True),
         (", maji", "", True),
     ],

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 @pytest.fixture(scope="module")
-def model(cache: Cache) -> LanguageModel:
-    return open_model(cache=cache).loaded
+def model(cache: Cache) -> Iterator[LanguageModel]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield open_model(cache=cache).loaded
+    torch.set_num_threads(threads)
+
+
+# For tiny models conftest asks for one thread; this one is large enough for all cores.
+WITHOUT_THREADS = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
 
 
 def command(cache: Cache, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "linguabridge.cli", *words],
-        env={**os.environ, "LINGUABRIDGE_CACHE": str(cache.root)},
+        env={**WITHOUT_THREADS, "LINGUABRIDGE_CACHE": str(cache.root)},
         capture_output=True,
         text=True,
         timeout=600,

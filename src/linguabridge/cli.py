@@ -121,12 +121,13 @@ def recommend(
     Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
     """
     from linguabridge import recommendation as steps
-    from linguabridge.cache import Cache, default_cache_dir
     from linguabridge.hardware import set_threads
-    from linguabridge.model import ModelOptions, open_model
+    from linguabridge.model import ModelOptions
 
     settings = steps.Settings(
-        candidates=tuple(one for one in re.split(r"[,\s]+", candidates) if one) if candidates is not None else None,
+        candidates=tuple(one for one in map(str.strip, candidates.split(",")) if one)
+        if candidates is not None
+        else None,
         lexicon=lexicon,
         lexicon_dir=lexicon_dir,
         texts=texts,
@@ -142,12 +143,10 @@ def recommend(
         seed=seed,
     )
     _check_writable(out, json_file)
-    steps.check_pair(source, target, settings)
     set_threads()
     reporter = TerminalReporter()
-    cache = Cache(default_cache_dir())
-    lazy = open_model(model, ModelOptions(device, dtype, taps, trust_remote_code), cache, reporter)
-    result = steps.recommend(source, target, model=lazy, settings=settings, cache=cache, reporter=reporter)
+    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    result = steps.recommend(source, target, model=model, options=options, settings=settings, reporter=reporter)
     body = {**result.to_dict(), "command": _command()}
     if out:
         _write(out / "recommend.json", body)

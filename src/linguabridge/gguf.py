@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -15,6 +15,9 @@ from linguabridge.cache import Cache, versions
 from linguabridge.errors import LinguabridgeError, ModelError
 from linguabridge.progress import Reporter, Step
 from linguabridge.quiet import quiet_transformers
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONVERTER = 1  # raise when conversions made so far must be made again
 _DONE = "converted.json"
@@ -38,7 +41,7 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
     folder = cache.root / "models" / f"{sha256[:32]}-{CONVERTER}"
     if (folder / _DONE).exists():
         return folder
-    with cache.writing():
+    with cache.writing():  # reading the file has errors of its own, see _convert
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if (folder / _DONE).exists():
@@ -61,7 +64,7 @@ def _convert(file: Path, target: Path, advance: Step) -> None:
     ``advance`` is told the shares of the time that the phases took when they were measured, in per cent.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     _check_whole(file)
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
@@ -83,25 +86,34 @@ def _convert(file: Path, target: Path, advance: Step) -> None:
         model.hf_quantizer = None  # type: ignore[assignment]
         if hasattr(model.config, "quantization_config"):
             del model.config.quantization_config
-        model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
-        advance(10)
-        again = AutoModelForCausalLM.from_pretrained(target, use_safetensors=True)
-        ids = torch.tensor([tokenizer("linguabridge العربية 日本語").input_ids])
-        with torch.inference_mode():
-            before, after = (m(ids, logits_to_keep=1).logits for m in (model, again))
-        same_words = AutoTokenizer.from_pretrained(target)("linguabridge العربية 日本語").input_ids == ids[0].tolist()
     except LinguabridgeError:
         raise
     except Exception as error:
         raise ModelError(
             f"transformers cannot read {file.name} as a GGUF language model: {_first_line(error)}"
         ) from error
-    if not (same_words and bool(torch.isfinite(after).all()) and torch.equal(before, after)):
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+    advance(10)
+    if not _computes_the_same(model, tokenizer, target):
         raise ModelError(
             f"{file.name} was converted, but the copy does not compute what the original does; "
             "please report this with the file's name."
         )
+
+
+def _computes_the_same(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
+    """Whether a saved copy encodes and computes what the model does, to the last bit, and that is finite."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    text = "linguabridge العربية 日本語"
+    again = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True)
+    ids = torch.tensor([tokenizer(text).input_ids])
+    with torch.inference_mode():
+        before, after = (m(ids, logits_to_keep=1).logits for m in (model, again))
+    same_words = AutoTokenizer.from_pretrained(folder)(text).input_ids == ids[0].tolist()
+    return bool(same_words and torch.isfinite(after).all() and torch.equal(before, after))
 
 
 def _check_whole(file: Path) -> None:

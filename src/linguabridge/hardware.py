@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from functools import cache
 from pathlib import Path
@@ -90,7 +91,5 @@ def _seconds(dtype: torch.dtype) -> float:
 
 def set_threads() -> None:
     """Use all cores this process may run on, unless OMP_NUM_THREADS says otherwise."""
-    import os
-
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -74,7 +74,7 @@ class Measurements:
 
     def answers(self, title: str, prompts: Sequence[str]) -> list[str]:
         """Greedy answers, raw; see :func:`linguabridge.generate.greedy_answers`."""
-        key = self._key(prompts=digest(list(prompts)), max_new_tokens=MAX_ANSWER_TOKENS)
+        key = self._key(prompts=digest(list(prompts)), max_new_tokens=MAX_ANSWER_TOKENS, until="complete")
         if found := self.cache.get("answers", key):
             return list(found.facts["answers"])
         from linguabridge.generate import greedy_answers

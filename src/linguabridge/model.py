@@ -112,6 +112,8 @@ def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> Mod
     reporter = reporter or Reporter()
     revision = None
     path = Path(name).expanduser()
+    if not name.strip():
+        raise ModelError(f"The model's name is empty; the default is {embedded.NAME}.")
     if name == embedded.NAME and not path.exists():
         from linguabridge.gguf import converted_folder
 

@@ -12,7 +12,7 @@ MAX_ANSWER_TOKENS = 30
 STOPS = ('"', "”", "“", "«", "»", "„", "「", "」", ",", "،", "，", "、", ARROW, "\n")
 
 
-_OPENING = '"“„«»「'
+_OPENING = "“„«»「"  # some models open a quote in their language's own style once more
 
 
 def endonym(language: Language, *, reference: bool = False) -> str:
@@ -48,17 +48,29 @@ def answer_prompt(prompt: str) -> str:
 
 
 def answer_is_complete(text: str) -> bool:
-    """Whether a generated text holds an answer and its end, so that nothing more need be generated."""
-    rest = text.lstrip().lstrip(_OPENING).lstrip()
+    """Whether a generated text holds an answer and its end, so that nothing more need be generated.
+
+    Args:
+        text: what the model wrote after :func:`answer_prompt`.
+    """
+    rest = _after_opening(text)
     return any(stop in rest for stop in STOPS)
 
 
 def first_answer(text: str) -> str:
     """The word a model answered: what stands before the first closing quote, comma, arrow or line end.
 
-    An opening quote and white space before it are dropped. All words before that end are kept (the published code keeps
-    the first only).
+    All words before that end are kept (the published code keeps the first only). The prompt has opened the quote
+    already, so a text that begins with a plain quote or a line end is an empty answer.
+
+    Args:
+        text: what the model wrote after :func:`answer_prompt`.
     """
-    rest = text.lstrip().lstrip(_OPENING).lstrip()
+    rest = _after_opening(text)
     end = min((at for at in (rest.find(stop) for stop in STOPS) if at >= 0), default=len(rest))
     return rest[:end].strip()
+
+
+def _after_opening(text: str) -> str:
+    rest = text.lstrip(" \t")
+    return rest[1:] if rest[:1] and rest[0] in _OPENING else rest

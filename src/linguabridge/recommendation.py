@@ -20,7 +20,7 @@ from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.lexicons import Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
+from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.neurons import NeuronSet, anchored, bridge_between, bridge_set, overlap
 from linguabridge.profile import TOP_RATE, Profile
 from linguabridge.progress import Reporter
@@ -185,6 +185,7 @@ def recommend(
     target: str,
     *,
     model: str | LazyModel = DEFAULT_MODEL,
+    options: ModelOptions | None = None,
     settings: Settings | None = None,
     cache: Cache | None = None,
     reporter: Reporter | None = None,
@@ -196,6 +197,7 @@ def recommend(
         target: language of the output.
         model: name of a model (embedded default, hub id, folder, GGUF file), or one from
             :func:`linguabridge.model.open_model`.
+        options: how a model given by name is loaded: device, dtype, taps.
         settings: everything else.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
@@ -214,7 +216,7 @@ def recommend(
     pair = lexicon.pair(s, t)
     texts, candidates, notes = _texts(s, t, candidates, lexicon, settings)
     drawn = _draw(pair, texts, settings)
-    lazy = open_model(model, cache=cache, reporter=reporter) if isinstance(model, str) else model
+    lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
 
     profile = Profile(
