@@ -20,7 +20,8 @@ from linguabridge.languages import parse
 from linguabridge.lexicons import load_file, normalise_word, split
 from linguabridge.model import ModelOptions, open_model
 from linguabridge.ranking import STANDS_OUT
-from linguabridge.recommendation import FEWEST_CHECK, Recommendation, Settings, recommend
+from linguabridge.recommendation import Recommendation, recommend
+from linguabridge.settings import FEWEST_CHECK, Settings
 from linguabridge.texts import load_text
 
 Folder = Callable[[str], Path]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from linguabridge.neurons import NeuronSet
     from linguabridge.profile import Profile
     from linguabridge.progress import TerminalReporter
-    from linguabridge.recommendation import Recommendation, Settings, recommend
+    from linguabridge.recommendation import Recommendation, recommend
+    from linguabridge.settings import Settings
 
 __all__ = [
     "Cache",
@@ -50,7 +51,7 @@ _HOMES = {
     "NeuronSet": "neurons",
     "Profile": "profile",
     "Recommendation": "recommendation",
-    "Settings": "recommendation",
+    "Settings": "settings",
     "TerminalReporter": "progress",
     "open_model": "model",
     "parse_language": "languages",

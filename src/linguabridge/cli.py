@@ -120,11 +120,12 @@ def recommend(
 
     Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
     """
-    from linguabridge import recommendation as steps
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions
+    from linguabridge.recommendation import recommend as recommend_bridge
+    from linguabridge.settings import Settings
 
-    settings = steps.Settings(
+    settings = Settings(
         candidates=tuple(one for one in map(str.strip, candidates.split(",")) if one)
         if candidates is not None
         else None,
@@ -146,7 +147,7 @@ def recommend(
     set_threads()
     reporter = TerminalReporter()
     options = ModelOptions(device, dtype, taps, trust_remote_code)
-    result = steps.recommend(source, target, model=model, options=options, settings=settings, reporter=reporter)
+    result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=reporter)
     body = {**result.to_dict(), "command": _command()}
     if out:
         _write(out / "recommend.json", body)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from linguabridge.check import Arm, Check
 from linguabridge.paired import Comparison
 from linguabridge.ranking import CandidateScore
-from linguabridge.recommendation import ENOUGH_NEURONS, TOP_RATES, Recommendation
+from linguabridge.recommendation import Recommendation
+from linguabridge.settings import ENOUGH_NEURONS, TOP_RATES
 
 
 def number(value: float | None, *, sign: bool = False) -> str:

@@ -1,0 +1,87 @@
+"""What a recommendation depends on, besides the model and the pair; refused at once where it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from linguabridge.errors import InputError
+from linguabridge.neurons import NeuronSet, bridge_between, bridge_set, overlap
+from linguabridge.profile import TOP_RATE
+
+REFERENCE_CANDIDATES = ("en", "de", "fr", "it", "pt", "es")
+TOP_RATES = (TOP_RATE, 0.02, 0.05, 0.1)
+ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate stops rising
+FEWEST_PROBES, FEWEST_CHECK = 20, 10
+HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
+
+ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch
+SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
+BRIDGE_SETS: Mapping[str, Callable[[NeuronSet, NeuronSet, NeuronSet], NeuronSet]] = {
+    "rest": lambda b, s, t: bridge_set(b, overlap(s, t)),
+    "between": bridge_between,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recommendation depends on, besides the model and the pair.
+
+    Attributes:
+        candidates: codes of the languages to choose from; None for the paper's 15 (reference mode: its 6).
+        lexicon: ``cldr``, ``muse`` or the path of a word list.
+        lexicon_dir: local folder of MUSE dictionaries.
+        texts: where the texts to profile on are; None for CLDR names (see :func:`linguabridge.texts.load_text`).
+        tokens: of text read for each language, at most.
+        estimator: of the dependence; None for the default, or the reference's in reference mode.
+        reference: the published procedure as far as it can be run (docs/method.md).
+        layers: first and last layer, both included; None for the reference's window scaled to the model.
+        top_rate: share of neurons in a top set; None to let it rise until every candidate has enough.
+        shared_set: ``overlap`` or ``anchored``.
+        bridge_set: ``rest`` (T[b] without O) or ``between`` (what b shares with exactly one of the two).
+        probes: entries the model is asked, to find those it understands.
+        check: held-out entries for the check; 0 for none.
+        seed: of every draw.
+    """
+
+    candidates: tuple[str, ...] | None = None
+    lexicon: str = "cldr"
+    lexicon_dir: Path | None = None
+    texts: str | None = None
+    tokens: int = 5000
+    estimator: str | None = None
+    reference: bool = False
+    layers: tuple[int, int] | None = None
+    top_rate: float | None = None
+    shared_set: str = "overlap"
+    bridge_set: str = "rest"
+    probes: int = 200
+    check: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, in one sentence."""
+        if self.estimator not in (None, *ESTIMATORS):
+            raise InputError(f"Unknown estimator '{self.estimator}': choose one of {', '.join(ESTIMATORS)}.")
+        if self.reference and self.estimator not in (None, "reference"):
+            raise InputError("--reference uses the published estimator; leave out --estimator, or --reference.")
+        if self.top_rate is not None and not 0 < self.top_rate < 1:
+            raise InputError(f"--top-rate is a share of all neurons, between 0 and 1, not {self.top_rate}.")
+        if self.probes < FEWEST_PROBES:
+            raise InputError(f"--probes {self.probes} is too few to rank by; give at least {FEWEST_PROBES}.")
+        if 0 < self.check < FEWEST_CHECK or self.check < 0:
+            raise InputError(
+                f"--check {self.check} is too few to tell anything; give at least {FEWEST_CHECK}, or --no-check."
+            )
+        if self.tokens < 1:
+            raise InputError(f"--tokens {self.tokens}: give a positive number of tokens.")
+        if self.shared_set not in SHARED_SETS:
+            raise InputError(f"Unknown shared set '{self.shared_set}': choose one of {', '.join(SHARED_SETS)}.")
+        if self.bridge_set not in BRIDGE_SETS:
+            raise InputError(f"Unknown bridge set '{self.bridge_set}': choose one of {', '.join(BRIDGE_SETS)}.")
+
+    @property
+    def measure(self) -> str:
+        """The estimator in force."""
+        return self.estimator or ("reference" if self.reference else "cka")
