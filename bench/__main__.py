@@ -56,7 +56,16 @@ def bench_recommend() -> dict[str, Any]:
             (source / part).mkdir(parents=True, exist_ok=True)
             (Path(folder) / part).symlink_to(source / part)
         environment = {**os.environ, "LINGUABRIDGE_CACHE": folder}
-        command = [sys.executable, "-m", "linguabridge.cli", "recommend", "ar", "he", "--json", os.devnull]
+        command = [
+            sys.executable,
+            "-m",
+            "linguabridge.cli",
+            "recommend",
+            "ar",
+            "he",
+            "--json",
+            str(Path(folder) / "result.json"),
+        ]
         first, second = (
             timed(lambda: subprocess.run(command, env=environment, check=True, capture_output=True))  # noqa: S603
             for _ in range(2)

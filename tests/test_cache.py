@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +211,20 @@ def test_cache_folder_is_the_named_one_or_the_users(monkeypatch: pytest.MonkeyPa
             "LINGUABRIDGE_CACHE"
         )
         assert default_cache_dir().name == "linguabridge"
+
+
+def test_device_is_written_and_not_replaced(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    write_atomically(Path(f"/dev/fd/{writing}"), b"whole")
+    assert os.read(reading, 10) == b"whole"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_link_stays_a_link_and_the_file_can_be_read_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_atomically(tmp_path / "link", b"new")
+    (tmp_path / "ordinary").write_bytes(b"")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "ordinary").stat().st_mode

@@ -89,7 +89,7 @@ def test_device_is_an_accelerator_if_there_is_one(
     assert choose_device("cpu") == "cpu"
 
 
-@pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, True), (1.0, True), (300.0, False)])
+@pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, True), (0.9, False), (300.0, False)])
 def test_cpu_is_judged_by_trying(monkeypatch: pytest.MonkeyPatch, bfloat16: float, expected: bool) -> None:
     monkeypatch.setattr(hardware, "_seconds", lambda dtype: bfloat16 if dtype == torch.bfloat16 else 1.0)
     assert cpu_is_good_at_bfloat16.__wrapped__() == expected

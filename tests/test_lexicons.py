@@ -84,10 +84,14 @@ def test_row_of_punctuation_is_no_entry() -> None:
 def test_description_says_what_was_left_out() -> None:
     text = collected(("radio", "radio"), ("dog", "mbwa")).describe()
     assert text == (
-        "test has 1 usable entries for English to Swahili, of 2: 1 that are the same word in both languages left out, "
+        "test has 1 usable entries for English to Swahili, of 2: 1 (50 %) that are the same word in both languages "
+        "left out, "
         "0 of more than one word left out."
     )
-    assert "1 that are the same word in both languages kept" in collected(("a", "a"), keep_identical=True).describe()
+    assert (
+        "1 (100 %) that are the same word in both languages kept"
+        in collected(("a", "a"), keep_identical=True).describe()
+    )
 
 
 # Word lists of the user's own.

@@ -289,7 +289,7 @@ def test_opened_model_loads_only_when_asked_and_only_once(
 
     monkeypatch.setattr(model_module, "load_model", counted)
     lazy = open_model(str(folder), CPU, cache)
-    assert lazy.key == {**lazy.files.identity, "device": "cpu", "dtype": "float32", "taps": None}
+    assert lazy.key == {**lazy.files.identity, "device": "cpu", "dtype": "float32", "taps": None, "remote_code": False}
     assert not loads
     assert lazy.loaded is lazy.loaded
     assert len(loads) == 1
@@ -301,3 +301,9 @@ def test_key_changes_with_what_changes_numbers(folder: Path, cache: Cache) -> No
 
     assert key(dtype="float32") == key(dtype="auto") != key(dtype="bfloat16")
     assert key() != key(taps="model.layers.{layer}.mlp.act_fn")
+
+
+@pytest.mark.parametrize("name", ["a--b/c", "-a/b", "foo/bar.git"])
+def test_id_that_the_hub_would_refuse_is_one_sentence(cache: Cache, name: str) -> None:
+    with pytest.raises(ModelError, match="no hub id"):
+        find_model(name, cache)

@@ -38,7 +38,7 @@ def test_differences_are_means_over_items() -> None:
     assert found.mrr.value == pytest.approx((1 / 2 + 0 - 3 / 4 + 9 / 10) / 4)
     assert found.p_at_1.value == pytest.approx(1 / 4)
     assert found.mrr.low < found.mrr.value < found.mrr.high
-    assert found.detectable == pytest.approx((found.mrr.high - found.mrr.low) / 2)
+    assert found.detectable == pytest.approx(2.8 * (found.mrr.high - found.mrr.low) / (2 * 1.96))
 
 
 def test_swapping_the_arms_mirrors_the_comparison() -> None:

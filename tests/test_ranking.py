@@ -228,3 +228,24 @@ def test_interval_over_probes_covers_no_dependence_of_noise() -> None:
             inside += one.low <= 0 <= one.high  # type: ignore[operator]
             total += 1
     assert inside / total > 0.85
+
+
+def test_candidates_with_the_same_neurons_share_the_first_place_and_neither_wins() -> None:
+    ranking = rank_candidates(data(planted="a"), ROWS, SHARED, {"x": BRIDGES["a"], "y": BRIDGES["a"]}, WINDOW)
+    assert [one.best for one in ranking.candidates] == [0.5, 0.5]
+    assert ranking.winner is None
+
+
+def test_winner_needs_a_lead_that_is_not_chance() -> None:
+    # Two candidates equally dependent on the shared neurons: one of them leads, seldom beyond chance.
+    named = 0
+    for seed in range(40):
+        values = data(seed)
+        rng = np.random.default_rng(seed)
+        for code in ("a", "b"):
+            rows = np.searchsorted(ROWS.flat, BRIDGES[code].flat)
+            values[rows] = values[0] + 1.5 * rng.normal(size=(len(rows), N))
+        values[np.searchsorted(ROWS.flat, SHARED.flat)] = values[0] + 0.5 * rng.normal(size=(len(SHARED), N))
+        pair = {code: BRIDGES[code] for code in ("a", "b")}
+        named += rank_candidates(values, ROWS, SHARED, pair, WINDOW).winner is not None
+    assert named <= 8

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import tiny
-from linguabridge import dependence, recommendation
+from linguabridge import dependence
 from linguabridge import model as model_module
+from linguabridge import settings as settings_module
 from linguabridge.cache import Cache
 from linguabridge.errors import CacheError, InputError
 from linguabridge.languages import parse
@@ -144,7 +145,7 @@ def test_neurons_add_up(result: Recommendation) -> None:
     for one in result.ranking.candidates:
         assert (sum(one.neurons) < 30) == (one.code in result.sets.thin)
         assert sum(one.neurons) <= result.sets.top[one.code]
-    assert {tokens for _, tokens in result.profiled.values()} == {300}
+    assert {tokens for _, _, tokens in result.profiled.values()} == {300}
     assert result.ranking.n_probes == len(result.probes.prompts)
 
 
@@ -290,7 +291,7 @@ def test_lexicon_that_is_too_short_says_so(run: Run, tmp_path: Path, rows: int, 
 
 
 def test_estimators_are_those_of_the_dependence_measures() -> None:
-    assert tuple(dependence.ESTIMATORS) == recommendation.ESTIMATORS
+    assert tuple(dependence.ESTIMATORS) == settings_module.ESTIMATORS
     with pytest.raises(InputError, match="Unknown estimator"):  # before any work
         Settings(estimator="mi")
 
@@ -307,3 +308,12 @@ def test_cache_that_cannot_be_written_is_named_before_the_work(
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="cannot be written"):
         recommend("en", "sw", model=str(tiny_model("llama")), cache=Cache(tmp_path / "file" / "x"), settings=settings)
+
+
+def test_layers_beyond_the_model_are_refused_before_it_is_loaded(
+    tiny_model: Folder, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    wide = dataclasses.replace(settings, layers=(0, 99))
+    with pytest.raises(InputError, match="the model's layers are 0 to 3"):
+        recommend("en", "sw", model=str(tiny_model("llama")), settings=wide, cache=Cache(tmp_path))

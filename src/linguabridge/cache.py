@@ -128,14 +128,27 @@ class Cache:
         return self.root / kind / f"{name}.safetensors", self.root / kind / f"{name}.json"
 
 
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+MODE = 0o666 & ~_UMASK  # what a file made in the ordinary way gets; temporary files are for their owner only
+
+
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: into a neighbour, then renamed over the target."""
+    """Write a whole file or nothing: into a neighbour, then renamed over the target.
+
+    A link's target is written, not the link replaced; a device or a pipe is written as it is.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    path = path.resolve()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        Path(name).chmod(MODE)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -146,6 +159,11 @@ def digest(value: Any) -> str:
     """SHA-256, in hexadecimal, of a JSON value written in one canonical way."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def computing_versions() -> dict[str, str]:
+    """Versions of what computes: another one may compute other numbers, so they are part of every measurement's key."""
+    return {name: version for name, version in versions().items() if name in ("torch", "transformers", "tokenizers")}
 
 
 @memoise

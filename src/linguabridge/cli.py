@@ -56,7 +56,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    _State.debug = debug
+    _State.debug = _State.debug or debug
 
 
 class _State:
@@ -188,20 +188,22 @@ def show(result: Any, console: Console) -> None:
 def list_languages(
     query: Annotated[str | None, typer.Argument(help="Show only languages whose code or name holds this.")] = None,
 ) -> None:
-    """List language codes, names, and what the built-in lexicon covers."""
-    from linguabridge.lexicons import load_cldr
+    """List language codes, names, and what the lexicons cover."""
+    from linguabridge.cache import default_cache_dir
+    from linguabridge.lexicons import load_cldr, load_muse
 
     cldr = load_cldr()
+    in_muse = {one.code for one in load_muse(None, cache_dir=default_cache_dir()).languages()}
     rows = [(one, len(cldr.names(one))) for one in cldr.languages()]
     wanted = (query or "").casefold()
     rows = [(one, n) for one, n in rows if any(wanted in text.casefold() for text in (one.code, one.name, one.endonym))]
     if not rows:
         raise InputError(f"No language of the lexicon has '{query}' in its code or name.")
-    table = Table(title=f"{len(rows)} languages; words in the built-in lexicon (Unicode CLDR names)")
-    for name in ("code", "name", "own name", "words"):
-        table.add_column(name, justify="right" if name == "words" else "left")
+    table = Table(title=f"{len(rows)} languages; names in the built-in lexicon (cldr), and whether MUSE has them")
+    for name in ("code", "name", "own name", "cldr", "muse"):
+        table.add_column(name, justify="right" if name == "cldr" else "left")
     for one, n in rows:
-        table.add_row(one.code, one.name, one.endonym, f"{n:,}")
+        table.add_row(one.code, one.name, one.endonym, f"{n:,}", "yes" if one.code in in_muse else "")
     Console().print(table)
 
 
@@ -262,6 +264,8 @@ def _command() -> str:
 
 def main() -> None:
     """Run the command line: one sentence and exit code 2 for what the user can mend, 130 after Ctrl-C."""
+    _State.debug = "--debug" in sys.argv  # wherever it stands
+    sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         app()  # names wrong usage itself; typer brings its own click, whose exceptions have no public name
     except LinguabridgeError as error:

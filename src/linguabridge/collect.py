@@ -19,14 +19,16 @@ from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
 from linguabridge.profile import LanguageProfile
 from linguabridge.taps import record
+from linguabridge.texts import MAX_LENGTH
 
-MAX_LENGTH = 512  # tokens; longer lines are cut into pieces
+LONGEST_LINE = 20_000  # characters encoded at once; a tokenizer needs some hundred bytes for each
 
 
 def sequences(model: LanguageModel, lines: Iterable[str], max_tokens: int | None) -> Iterator[list[int]]:
     """Encode lines of text until ``max_tokens`` tokens that are not special have come; long lines are cut in pieces."""
     left = float("inf") if max_tokens is None else max_tokens
-    for line in lines:
+    pieces = (line[at : at + LONGEST_LINE] for line in lines for at in range(0, len(line), LONGEST_LINE))
+    for line in pieces:
         if left <= 0:
             return
         ids = model.encode(line)

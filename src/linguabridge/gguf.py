@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from linguabridge.cache import Cache, versions
+from linguabridge.cache import MODE, Cache, versions
 from linguabridge.errors import LinguabridgeError, ModelError
 from linguabridge.progress import Reporter, Step
 from linguabridge.quiet import quiet_transformers
@@ -46,12 +46,17 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
         with FileLock(folder.with_suffix(".lock")):
             if (folder / _DONE).exists():
                 return folder
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting-"))
+            prefix = f".converting-{sha256[:16]}-"
+            for left_behind in folder.parent.glob(f"{prefix}*"):  # by a killed run; the lock is ours
+                shutil.rmtree(left_behind, ignore_errors=True)
+            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=prefix))
             try:
                 whole = scratch / "whole"
                 with reporter.step("Converting the GGUF file, once", 100) as advance, quiet_transformers():
                     _convert(provide(scratch), whole, advance)
                 (whole / _DONE).write_text(json.dumps({"gguf_sha256": sha256, "versions": versions()}))
+                for file in whole.iterdir():
+                    file.chmod(MODE)
                 whole.rename(folder)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -120,8 +125,11 @@ def _check_whole(file: Path) -> None:
     """Read the header and see that every tensor lies inside the file: a truncated download is named as such."""
     from gguf import GGUFReader
 
-    with file.open("rb") as content:
-        magic = content.read(4)
+    try:
+        with file.open("rb") as content:
+            magic = content.read(4)
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read ({error.strerror}).") from error
     if magic != b"GGUF":
         raise ModelError(f"{file} is not a GGUF file (it does not begin with 'GGUF'); download it again.")
     try:

@@ -22,6 +22,9 @@ from linguabridge.model import LanguageModel
 _LOGITS = 2**27  # held at once: 0.5 GB in float32, 512 positions of a vocabulary of 262k
 
 
+_CACHED = 2**14  # tokens whose keys and values are held at once, about: 16 scored positions share a cached prompt
+
+
 def option_log_probabilities(
     model: LanguageModel,
     prompts: Sequence[str],
@@ -64,7 +67,9 @@ def option_log_probabilities(
     with torch.inference_mode(), _projection(model) as project:
         budget = _LOGITS // model.model.config.get_text_config(decoder=True).vocab_size
         for length, numbers in sorted(by_length.items()):
-            for part in _packed(numbers, [sum(len(o) - length for o in encoded[n]) for n in numbers], budget):
+            # The cache of key and value holds the prompt once for each option: long prompts go in smaller parts.
+            room = min(budget, max(1, _CACHED // length))
+            for part in _packed(numbers, [sum(len(o) - length for o in encoded[n]) for n in numbers], room):
                 out[part] = _score(model, project, [encoded[number] for number in part], length)
                 advance(len(part))
     if not np.isfinite(out).all():

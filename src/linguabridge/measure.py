@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge import languages
-from linguabridge.cache import Cache, default_cache_dir, digest
+from linguabridge.cache import Cache, computing_versions, default_cache_dir, digest
 from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.profile import LanguageProfile, Profile
 from linguabridge.progress import Reporter
-from linguabridge.prompts import MAX_ANSWER_TOKENS, answer_is_complete
-from linguabridge.texts import Text, load_text
+from linguabridge.prompts import MAX_ANSWER_TOKENS, STOPS, answer_is_complete
+from linguabridge.texts import MAX_LENGTH, Text, load_text
 
 
 class Measurements:
@@ -38,17 +38,18 @@ class Measurements:
 
     def profile(self, text: Text, *, max_tokens: int, count_special: bool = False) -> LanguageProfile:
         """Activation statistics of a text; see :func:`linguabridge.collect.profile_text`."""
-        key = self._key(text=text.sha256, max_tokens=max_tokens, count_special=count_special)
+        key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
         if found := self.cache.get("profile", key):
             space = NeuronSpace(tuple(found.facts["widths"]))
             return LanguageProfile(space, found.arrays["positive"], found.arrays["total"], found.facts["tokens"])
         from linguabridge.collect import profile_text
 
+        model = self.model.loaded
         with self.reporter.step(f"Reading neurons: {text.language.name}", max_tokens) as advance:
-            one = profile_text(
-                self.model.loaded, text.lines(), max_tokens=max_tokens, count_special=count_special, advance=advance
-            )
+            one = profile_text(model, text.lines(), max_tokens=max_tokens, count_special=count_special, advance=advance)
         facts = {
+            "model": self.model.files.name,
+            "revision": self.model.files.revision,
             "language": text.language.code,
             "source": text.source,
             "tokens": one.tokens,
@@ -74,7 +75,7 @@ class Measurements:
 
     def answers(self, title: str, prompts: Sequence[str]) -> list[str]:
         """Greedy answers, raw; see :func:`linguabridge.generate.greedy_answers`."""
-        key = self._key(prompts=digest(list(prompts)), max_new_tokens=MAX_ANSWER_TOKENS, until="complete")
+        key = self._key(prompts=digest(list(prompts)), max_new_tokens=MAX_ANSWER_TOKENS, until=list(STOPS))
         if found := self.cache.get("answers", key):
             return list(found.facts["answers"])
         from linguabridge.generate import greedy_answers
@@ -116,7 +117,7 @@ class Measurements:
         return mean
 
     def _key(self, **question: Any) -> dict[str, Any]:
-        return {"model": self.model.key, **question}
+        return {"model": self.model.key, "computed_by": computing_versions(), **question}
 
 
 def profile_languages(

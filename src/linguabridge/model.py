@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = embedded.NAME
 _WEIGHTS = ("*.safetensors",)
-_DESCRIPTION = ("config.json", "*.safetensors.index.json", "generation_config.json")
+_DESCRIPTION = ("config.json", "*.safetensors.index.json", "generation_config.json", "*.py")
 _TOKENIZER = ("tokenizer*", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -196,8 +196,11 @@ def file_sha256(file: Path, cache: Cache) -> str:
             return str(remembered["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # nothing remembered, or nothing readable: hash again
-    with real.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    try:
+        with real.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read ({error.strerror}).") from error
     with cache.writing():
         entry.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(entry, json.dumps({"state": state, "sha256": sha256}).encode())
@@ -206,7 +209,13 @@ def file_sha256(file: Path, cache: Cache) -> str:
 
 def _download(name: str) -> tuple[Path, str | None]:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     patterns = [*_WEIGHTS, *_DESCRIPTION, *_TOKENIZER]
     try:
@@ -217,6 +226,8 @@ def _download(name: str) -> tuple[Path, str | None]:
         raise DownloadError(
             f"The hub has no model '{name}', or it is private: check the id, or `hf auth login`."
         ) from error
+    except HFValidationError as error:
+        raise ModelError(f"'{name}' is no folder or file here, and no hub id (owner/name).") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise DownloadError(
             f"{name} is not on this machine and could not be downloaded (no network?); "
@@ -321,6 +332,18 @@ class LazyModel:
         return self._load()
 
     @cached_property
+    def n_layers(self) -> int | None:
+        """Number of layers as config.json promises it; None where it does not say."""
+        from linguabridge.hardware import read_config
+
+        config = read_config(self.files.folder)
+        text = config.get("text_config") or {}
+        for name in ("num_hidden_layers", "n_layer", "n_layers"):
+            if isinstance(found := config.get(name, text.get(name)), int):
+                return found
+        return None
+
+    @cached_property
     def key(self) -> dict[str, Any]:
         """The part of every cache key that stands for the model and how it computes."""
         from linguabridge.hardware import choose_device, choose_dtype
@@ -331,6 +354,7 @@ class LazyModel:
             "device": device.split(":")[0],
             "dtype": str(choose_dtype(self.options.dtype, device, self.files.folder)).removeprefix("torch."),
             "taps": self.options.taps,
+            "remote_code": self.options.trust_remote_code,
         }
 
 

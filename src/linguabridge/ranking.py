@@ -6,7 +6,7 @@ set; the score is a mean over layers of a dependence measure of X and Y. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,7 @@ class Ranking:
         estimator: of the dependence.
         shared: number of the shared set's neurons in each layer of the window.
         n_probes: columns of the matrices.
+        lead: lower end of the 95 % interval of the first candidate's score minus the second's; None without a second.
     """
 
     candidates: tuple[CandidateScore, ...]
@@ -62,12 +63,19 @@ class Ranking:
     estimator: str
     shared: tuple[int, ...]
     n_probes: int
+    lead: float | None
 
     @property
     def winner(self) -> CandidateScore | None:
-        """The candidate that stands out, if one does: the best in at least 80 % of the half-samples."""
+        """The candidate that stands out, if one does.
+
+        It is the best in at least 80 % of the half-samples, its interval lies above 0, and so does that of its lead
+        over the second.
+        """
         first = self.candidates[0]
-        return first if first.score is not None and first.best >= STANDS_OUT else None
+        ahead = self.lead is None or self.lead > 0
+        above = first.low is not None and first.low > 0
+        return first if above and ahead and first.best >= STANDS_OUT else None
 
     @property
     def leaders(self) -> tuple[CandidateScore, ...]:
@@ -130,24 +138,25 @@ def rank_candidates(
     scorer = _LinearScorer if estimator == "cka" else _PlainScorer
     codes = list(bridges)
     parts = scorer(values, rows, shared, [bridges[code].within(window) for code in codes], window, estimator)
-    full = parts.per_layer(None)
-    weights = np.ones_like(full) if empty_layers_count else parts.pairs
     rng = np.random.default_rng(seed)
     repeats = HALF_SAMPLES if estimator == "cka" else HALF_SAMPLES_REFERENCE
-    halves = np.stack(
-        [
-            _mean(parts.per_layer(np.sort(rng.permutation(n)[: n // 2])), weights, empty_layers_count)
-            for _ in range(repeats)
-        ]
-    )
+    samples = [np.sort(rng.permutation(n)[: n // 2]) for _ in range(repeats)]
+    full, *halved = parts.scores([None, *samples])
+    weights = np.ones_like(full) if empty_layers_count else parts.pairs
+    halves = np.stack([_mean(half, weights, empty_layers_count) for half in halved])
     totals = _mean(full, weights, empty_layers_count)
     ranked_halves = np.where(np.isnan(halves), -np.inf, halves)
-    best = np.bincount(ranked_halves.argmax(axis=1), minlength=len(codes)) / repeats
-    # Centred on the full sample's score: the reference's scores grow with the number of probes.
-    spread = halves - halves.mean(axis=0) if estimator == "cka" else (halves - halves.mean(axis=0)) * n / (n // 2)
+    first = ranked_halves == ranked_halves.max(axis=1, keepdims=True)
+    best = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)  # those who tie for the first place share it
+    # Centred on the full sample's score: the reference's has a bias that depends on the number of probes.
+    spread = halves - halves.mean(axis=0)
     with np.errstate(invalid="ignore"):
         low, high = totals + np.quantile(spread, [0.025, 0.975], axis=0)
     order = np.argsort(np.where(np.isnan(totals), np.inf, -totals), kind="stable")
+    lead = None
+    if len(order) > 1 and not np.isnan(totals[order[1]]):
+        ahead = spread[:, order[0]] - spread[:, order[1]]
+        lead = float(totals[order[0]] - totals[order[1]] + np.quantile(ahead, 0.025))
     return Ranking(
         candidates=tuple(
             CandidateScore(
@@ -165,6 +174,7 @@ def rank_candidates(
         estimator=estimator,
         shared=tuple(shared.per_layer()[layer] for layer in window),
         n_probes=n,
+        lead=lead,
     )
 
 
@@ -205,48 +215,59 @@ class _PlainScorer:
         self.y = [[block(bridge, layer) for layer in window] for bridge in bridges]
         self.pairs = np.array([[float(len(x) * len(y)) for x, y in zip(self.x, ys, strict=True)] for ys in self.y])
         self.n = values.shape[1]
-        self.prepare()
 
-    def prepare(self) -> None:
-        """Nothing to prepare."""
+    def scores(self, samples: Sequence[NDArray[np.int64] | None]) -> NDArray[np.float64]:
+        """Score of each candidate in each layer on each sample of the probes (None: on all).
+
+        Returns:
+            Array of shape (samples, candidates, layers), NaN where a set is empty.
+        """
+        out = np.full((len(samples), *self.pairs.shape), np.nan)
+        for layer, x in enumerate(self.x):
+            for candidate, ys in enumerate(self.y):
+                y = ys[layer]
+                if not len(x) or not len(y):
+                    continue
+                for number, probes in enumerate(samples):
+                    pick = slice(None) if probes is None else torch.from_numpy(probes)
+                    out[number, candidate, layer] = score(x[:, pick], y[:, pick], estimator=self.estimator)
+        return out
 
     def per_layer(self, probes: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Score of each candidate in each layer, NaN where a set is empty; shape (candidates, layers)."""
-        pick = slice(None) if probes is None else torch.from_numpy(probes)
-        return np.array(
-            [
-                [
-                    score(x[:, pick], y[:, pick], estimator=self.estimator) if len(x) and len(y) else np.nan
-                    for x, y in zip(self.x, ys, strict=True)
-                ]
-                for ys in self.y
-            ]
-        )
+        """Scores on one sample, shape (candidates, layers)."""
+        return np.asarray(self.scores([probes])[0])
 
 
 class _LinearScorer(_PlainScorer):
     """Mean CKA over pairs: an inner product of two sums of kernels, so a half-sample costs one S × S product.
 
-    Each neuron's scale stays that of the full sample; a half-sample re-centres, which is exact.
+    Each neuron's scale stays that of the full sample; a half-sample re-centres, which is exact. Layer by layer, so that
+    two matrices are held at a time.
     """
 
-    def prepare(self) -> None:
-        self.kx = [summed_unit_kernel(x) if len(x) else None for x in self.x]
-        self.ky = [[summed_unit_kernel(y) if len(y) else None for y in ys] for ys in self.y]
-
-    def per_layer(self, probes: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        out = np.full(self.pairs.shape, np.nan)
-        m = self.n if probes is None else len(probes)
-        # HSIC_u is the inner product over n(n − 3); the unit kernels hold the full sample's n.
-        scale = self.n * (self.n - 3) / (m * (m - 3))
-        for layer, kx in enumerate(self.kx):
-            if kx is None:
+    def scores(self, samples: Sequence[NDArray[np.int64] | None]) -> NDArray[np.float64]:
+        """See :meth:`_PlainScorer.scores`."""
+        out = np.full((len(samples), *self.pairs.shape), np.nan)
+        for layer, x in enumerate(self.x):
+            if not len(x):
                 continue
-            centred = kx if probes is None else u_centre(kx[np.ix_(probes, probes)].clone())
-            for candidate, kys in enumerate(self.ky):
-                ky = kys[layer]
-                if ky is None:
+            kx = summed_unit_kernel(x)
+            for candidate, ys in enumerate(self.y):
+                if not len(ys[layer]):
                     continue
-                other = ky if probes is None else ky[np.ix_(probes, probes)]
-                out[candidate, layer] = float((centred * other).sum()) * scale / self.pairs[candidate, layer]
+                ky = summed_unit_kernel(ys[layer])
+                for number, probes in enumerate(samples):
+                    product = self._product(kx, ky, probes)
+                    out[number, candidate, layer] = product / self.pairs[candidate, layer]
         return out
+
+    def _product(self, kx: torch.Tensor, ky: torch.Tensor, probes: NDArray[np.int64] | None) -> float:
+        if probes is None:
+            return float((kx * ky).sum())
+        at = torch.from_numpy(probes)
+        m = len(probes)
+        # HSIC_u is the inner product over n(n − 3); the unit kernels hold the full sample's n. Centring one side is
+        # enough: it is a projection.
+        centred = u_centre(kx[at[:, None], at])
+        scale: float = self.n * (self.n - 3) / (m * (m - 3))
+        return float((centred * ky[at[:, None], at]).sum()) * scale

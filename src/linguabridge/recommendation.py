@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir, versions
 from linguabridge.check import Check, run_check
 from linguabridge.choices import make_choices
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES, Language
-from linguabridge.lexicons import Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
+from linguabridge.lexicons import Entry, Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.neurons import NeuronSet, anchored, overlap
@@ -62,7 +64,26 @@ class Sets:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The answer, with everything it rests on."""
+    """The answer, with everything it rests on.
+
+    Attributes:
+        source: language of the input.
+        target: language of the output.
+        candidates: languages to choose from.
+        model: what the user called it.
+        identity: hashes of the model's files, its revision, device, dtype, and the lexicon's hash.
+        settings: everything asked for.
+        pair: what the lexicon offers.
+        tokens_per_word: mean number of tokens of the lexicon's words in source and target.
+        profiled: for each language the source of the text, its SHA-256, and the number of tokens read.
+        probes: entries that probe the neurons.
+        sets: sizes of the neuron sets.
+        ranking: of the candidates, the best first.
+        similarity: correlation of each candidate's activation probabilities with source and with target.
+        check: whether it helps; None with ``check=0``.
+        n_seen: check entries with a word that occurs within a longer line of the text that neurons were read on.
+        notes: what else should be known, a sentence each.
+    """
 
     source: Language
     target: Language
@@ -72,12 +93,13 @@ class Recommendation:
     settings: Settings
     pair: PairEntries
     tokens_per_word: tuple[float, float]
-    profiled: dict[str, tuple[str, int]]
+    profiled: dict[str, tuple[str, str, int]]
     probes: Probes
     sets: Sets
     ranking: Ranking
     similarity: dict[str, tuple[float, float]]
     check: Check | None
+    n_seen: int
     notes: tuple[str, ...]
 
     def language(self, code: str) -> Language:
@@ -131,7 +153,7 @@ def recommend(
         target: language of the output.
         model: name of a model (embedded default, hub id, folder, GGUF file), or one from
             :func:`linguabridge.model.open_model`.
-        options: how a model given by name is loaded: device, dtype, taps.
+        options: how a model given by name is loaded: device, dtype, taps; a model already opened has its own.
         settings: everything else.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
@@ -150,8 +172,11 @@ def recommend(
     pair = lexicon.pair(s, t)
     texts, candidates, notes = _texts(s, t, candidates, lexicon, settings)
     drawn = _draw(pair, texts, settings)
+    choices = make_choices(drawn.probes, pair.entries, settings.seed)
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
+    if lazy.n_layers is not None:
+        _window(lazy.n_layers, settings)  # before the work, not after it
 
     profile = Profile(
         {
@@ -159,17 +184,16 @@ def recommend(
             for code, text in texts.items()
         }
     )
-    window = _window(profile, settings)
-    choices = make_choices(drawn.probes, pair.entries, settings.seed)
+    window = _window(next(iter(profile.languages.values())).space.n_layers, settings)
     probes = understood_probes(measure, s, t, choices, reference=settings.reference)
-    rate, shared, bridges = _sets(profile, s, t, candidates, window, settings)
+    rate, top, shared, bridges = _sets(profile, s, t, candidates, window, settings)
     everything = shared
     for one in bridges.values():
         everything |= one
     everything = everything.within(window)
     values = measure.probe_matrix("Probing neurons", probes.prompts, everything, count_special=settings.reference)
     in_window = shared.within(window)
-    active = (values[[i for i, n in enumerate(everything.flat) if n in set(in_window.flat.tolist())]] > 0).mean(axis=1)
+    active = (values[np.searchsorted(everything.flat, in_window.flat)] > 0).mean(axis=1)
     fixed = anchored(in_window, active)
     ranking = rank_candidates(
         values,
@@ -177,14 +201,14 @@ def recommend(
         fixed if settings.shared_set == "anchored" else shared,
         bridges,
         window,
-        estimator=settings.measure,
+        estimator=settings.estimator_in_force,
         empty_layers_count=settings.reference,
         seed=settings.seed,
     )
     sets = Sets(
         rate=rate,
         raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,
-        top={code: len(profile.top(code, rate, keep_ties=settings.reference)) for code in texts},
+        top={code: len(one) for code, one in top.items()},
         overlap=len(shared),
         anchored=len(fixed),
         thin=tuple(c.code for c in candidates if len(bridges[c.code].within(window)) < ENOUGH_NEURONS),
@@ -198,19 +222,20 @@ def recommend(
         target=t,
         candidates=candidates,
         model=lazy.files.name,
-        identity={**lazy.key, "revision": lazy.files.revision},
+        identity={**lazy.key, "revision": lazy.files.revision, "lexicon": lexicon.fingerprint()},
         settings=settings,
         pair=pair,
         tokens_per_word=(
             measure.tokens_per_word(f"Words of {s.name}", [entry.source for entry in pair.entries]),
             measure.tokens_per_word(f"Words of {t.name}", [entry.targets[0] for entry in pair.entries]),
         ),
-        profiled={code: (text.source, profile.languages[code].tokens) for code, text in texts.items()},
+        profiled={code: (text.source, text.sha256, profile.languages[code].tokens) for code, text in texts.items()},
         probes=probes,
         sets=sets,
         ranking=ranking,
         similarity=similarity,
         check=check,
+        n_seen=_seen_within_lines(drawn.check, texts, s, t, settings),
         notes=notes,
     )
 
@@ -291,8 +316,27 @@ def _draw(pair: PairEntries, texts: Mapping[str, Text], settings: Settings) -> S
     return Split(drawn.probes, tuple(check))
 
 
-def _window(profile: Profile, settings: Settings) -> range:
-    n_layers = next(iter(profile.languages.values())).space.n_layers
+def _seen_within_lines(
+    check: Sequence[Entry], texts: Mapping[str, Text], source: Language, target: Language, settings: Settings
+) -> int:
+    """Number of check entries with a word among the words of the lines that were, at most, profiled."""
+    seen: dict[str, set[str]] = {}
+    for code in (source.code, target.code):
+        read = 0
+        words = seen.setdefault(code, set())
+        for line in texts[code].lines():
+            words.update(map(normalise_word, line.split()))
+            read += len(line)
+            if read > 10 * settings.tokens:  # characters; few tokens are longer
+                break
+    return sum(
+        normalise_word(entry.source) in seen[source.code]
+        or any(normalise_word(word) in seen[target.code] for word in entry.targets)
+        for entry in check
+    )
+
+
+def _window(n_layers: int, settings: Settings) -> range:
     if settings.layers is None:
         return default_window(n_layers)
     first, last = settings.layers
@@ -310,8 +354,8 @@ def _sets(
     candidates: Sequence[Language],
     window: range,
     settings: Settings,
-) -> tuple[float, NeuronSet, dict[str, NeuronSet]]:
-    """Top rate, shared set, and each candidate's bridge set at that rate."""
+) -> tuple[float, dict[str, NeuronSet], NeuronSet, dict[str, NeuronSet]]:
+    """Top rate, and at that rate each language's top set, the shared set, and each candidate's bridge set."""
     rates: tuple[float, ...] = TOP_RATES
     if settings.top_rate is not None:
         rates = (settings.top_rate,)
@@ -324,7 +368,7 @@ def _sets(
         bridges = {c.code: make(top[c.code], top[source.code], top[target.code]) for c in candidates}
         if all(len(one.within(window)) >= ENOUGH_NEURONS for one in bridges.values()):
             break
-    return rate, shared, bridges
+    return rate, top, shared, bridges
 
 
 def _check(

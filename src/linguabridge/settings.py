@@ -82,6 +82,6 @@ class Settings:
             raise InputError(f"Unknown bridge set '{self.bridge_set}': choose one of {', '.join(BRIDGE_SETS)}.")
 
     @property
-    def measure(self) -> str:
-        """The estimator in force."""
+    def estimator_in_force(self) -> str:
+        """The estimator asked for, or the default one."""
         return self.estimator or ("reference" if self.reference else "cka")

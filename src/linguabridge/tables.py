@@ -7,7 +7,7 @@ from rich.table import Table
 
 from linguabridge.check import Check
 from linguabridge.recommendation import Recommendation
-from linguabridge.words import fair_comparison, interval, number, share
+from linguabridge.words import fair_comparison, interval, number, p_value, share
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -58,7 +58,7 @@ def check_table(result: Recommendation, check: Check) -> Table:
             number(arm.mrr.value),
             number(compared.mrr.value, sign=True) if compared else "",
             interval(compared.mrr.low, compared.mrr.high, sign=True) if compared else "",
-            number(compared.mcnemar) if compared else "",
+            p_value(compared.mcnemar) if compared else "",
             number(arm.exact.value),
             str(arm.n_copied) if arm.bridge else "",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -45,12 +46,8 @@ def decoder_layers(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
     Raises:
         ModelError: encoder-decoder models and models without a recognisable stack.
     """
+    _refuse_encoder_decoder(model)
     config = model.config.get_text_config(decoder=True)
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise ModelError(
-            f"{type(model).__name__} is an encoder-decoder model; linguabridge reads decoder-only language models, "
-            "in which one stack of layers sees source, bridge and target alike."
-        )
     depth = getattr(config, "num_hidden_layers", None)
     stacks = [
         (name, module)
@@ -64,6 +61,14 @@ def decoder_layers(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
     return max(stacks, key=lambda stack: sum(p.numel() for p in stack[1].parameters()))
 
 
+def _refuse_encoder_decoder(model: PreTrainedModel) -> None:
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise ModelError(
+            f"{type(model).__name__} is an encoder-decoder model; linguabridge reads decoder-only language models, "
+            "in which one stack of layers sees source, bridge and target alike."
+        )
+
+
 def find_taps(model: PreTrainedModel, template: str | None = None) -> tuple[str, ...]:
     """Names of the modules whose outputs are the neurons' values, one a layer, checked by a small forward pass.
 
@@ -75,19 +80,28 @@ def find_taps(model: PreTrainedModel, template: str | None = None) -> tuple[str,
         ModelError: no layer stack, no single activation module in a layer, or a tap that does not do in a forward
             pass what it must: fire once, with the width that the configuration promises.
     """
-    stack_name, stack = decoder_layers(model)
-    modules = dict(model.named_modules())
     if template is not None:
-        if "{layer}" not in template:
-            raise ModelError(f"The taps '{template}' lack the place of the layer's number; {_HELP}.")
-        names = [template.replace("{layer}", str(number)) for number in range(len(stack))]
-        missing = next((name for name in names if name not in modules), None)
-        if missing:
-            raise ModelError(f"{type(model).__name__} has no module '{missing}'; {_HELP}.")
+        names = _named(model, template)
     else:
+        stack_name, stack = decoder_layers(model)
         names = [_tap_of(model, f"{stack_name}.{number}", layer) for number, layer in enumerate(stack)]
     _check(model, tuple(names), checked_width=template is None)
     return tuple(names)
+
+
+def _named(model: PreTrainedModel, template: str) -> list[str]:
+    """Names that a template gives for layers 0, 1, … as long as there are modules of that name."""
+    _refuse_encoder_decoder(model)
+    if "{layer}" not in template:
+        raise ModelError(f"The taps '{template}' lack the place of the layer's number; {_HELP}.")
+    modules = dict(model.named_modules())
+    candidates = (template.replace("{layer}", str(number)) for number in range(len(modules)))
+    names = list(takewhile(modules.__contains__, candidates))
+    depth = getattr(model.config.get_text_config(decoder=True), "num_hidden_layers", len(names))
+    if not names or len(names) != depth:
+        missing = template.replace("{layer}", str(len(names)))
+        raise ModelError(f"{type(model).__name__} has {depth} layers but no module '{missing}'; {_HELP}.")
+    return names
 
 
 def _tap_of(model: PreTrainedModel, layer_name: str, layer: nn.Module) -> str:
@@ -112,8 +126,9 @@ def promised_widths(model: PreTrainedModel) -> list[int] | None:
         if isinstance(width, (list, tuple)) and len(width) == depth:
             return [int(w) for w in width]
     hidden = getattr(config, "hidden_size", None)
-    # GPT-2 and BLOOM promise four times the hidden size by saying nothing.
-    return [4 * hidden] * depth if isinstance(hidden, int) and model.config.model_type in ("gpt2", "bloom") else None
+    # GPT-2 and its kin promise four times the hidden size by leaving n_inner empty, BLOOM by having no such setting.
+    silent = hasattr(config, "n_inner") or config.model_type == "bloom"
+    return [4 * hidden] * depth if isinstance(hidden, int) and silent else None
 
 
 def _check(model: PreTrainedModel, names: tuple[str, ...], *, checked_width: bool) -> None:

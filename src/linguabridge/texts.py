@@ -17,6 +17,7 @@ from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import Lexicon, load_cldr, words_for_profile
 
+MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
 _SUFFIXES = (".txt", ".dev", ".devtest")
 _DATASET_LINES = 20_000  # read from a data set at most; its text column is streamed

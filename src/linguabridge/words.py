@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from linguabridge import languages
 from linguabridge.check import Arm, Check
 from linguabridge.paired import Comparison
 from linguabridge.ranking import CandidateScore
 from linguabridge.recommendation import Recommendation
-from linguabridge.settings import ENOUGH_NEURONS, TOP_RATES
+from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, HUB, TOP_RATES
+
+
+def p_value(value: float) -> str:
+    """A p-value, never printed as 0."""
+    return "<.001" if value < 0.0005 else number(value)
 
 
 def number(value: float | None, *, sign: bool = False) -> str:
@@ -60,6 +66,10 @@ def headline(result: Recommendation) -> str:
     if not result.check:
         return f"{found}. Whether a bridge helps was not checked."
     effect = _effect(result.check.arm(first.code))
+    if first.code != HUB and effect != "helps":
+        hub = next((arm for arm in result.check.arms if arm.bridge == HUB), None)
+        if hub and _effect(hub) == "helps":
+            return f"{found}. In the check, going through {languages.parse(HUB).name} helps, through {first.name} not."
     through = result.bridge.name if result.bridge else f"{first.name}, first in the ranking,"
     if effect == "helps":
         return f"{found}. In the check, going through {through} helps."
@@ -107,8 +117,11 @@ def _arm_sentence(result: Recommendation, arm: Arm) -> str:
     assert arm.bridge is not None
     name = result.language(arm.bridge).name if _known(result, arm.bridge) else arm.bridge
     said = f"Through {name}, {share(arm.p_at_1.value)} (MRR {number(arm.mrr.value)})"
-    if arm.n_copied == len(arm.items):
-        return f"{said}, but every bridge word already is a right answer, so this is copying, not bridging."
+    if len(arm.items) - arm.n_copied < FEWEST_CHECK:
+        return (
+            f"{said}, but {arm.n_copied} of {len(arm.items)} bridge words already are right answers (copying is not "
+            "bridging), and the rest is too few to tell."
+        )
     compared = fair_comparison(arm)
     which = (
         ""
@@ -119,16 +132,17 @@ def _arm_sentence(result: Recommendation, arm: Arm) -> str:
     )
     difference = (
         f"{number(compared.mrr.value, sign=True)} MRR against direct{which}; 95 % interval "
-        f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)}, McNemar p = "
-        f"{number(compared.mcnemar)}"
+        f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)}, McNemar p "
+        f"{p_value(compared.mcnemar)}"
     )
     verdict = {
         "helps": "it helps",
         "hurts": "it does harm",
-        "unclear": f"no clear difference (so few words only show one from about {number(compared.detectable)})",
+        "unclear": f"no clear difference (four times in five, so few words show one of {number(compared.detectable)})",
     }[_effect(arm)]
     hop = "" if arm.first_hop is None else f" The lexicon has {share(arm.first_hop)} of its own bridge words."
-    return f"{said}: {difference}; {verdict}.{hop}"
+    none = f" For {arm.n_no_word} words it gave no bridge word; they went direct." if arm.n_no_word else ""
+    return f"{said}: {difference}; {verdict}.{hop}{none}"
 
 
 def _known(result: Recommendation, code: str) -> bool:
@@ -142,7 +156,7 @@ def fair_comparison(arm: Arm) -> Comparison:
 
 
 def _effect(arm: Arm) -> str:
-    if arm.n_copied == len(arm.items):
+    if len(arm.items) - arm.n_copied < FEWEST_CHECK:
         return "unclear"
     compared = fair_comparison(arm)
     if compared.mrr.low > 0:
@@ -153,8 +167,8 @@ def _effect(arm: Arm) -> str:
 def basis(result: Recommendation) -> list[str]:
     """What the answer rests on, and what to bear in mind; a sentence each."""
     tokens_s, tokens_t = result.tokens_per_word
-    sources = sorted({source for source, _ in result.profiled.values()})
-    counts = [count for _, count in result.profiled.values()]
+    sources = sorted({source for source, _, _ in result.profiled.values()})
+    counts = [count for _, _, count in result.profiled.values()]
     spread = f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
     where = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
     sentences = [
@@ -176,6 +190,11 @@ def basis(result: Recommendation) -> list[str]:
         sentences.append(
             f"{listed(names)} {have} fewer than {ENOUGH_NEURONS} bridge neurons in the window: "
             "take their scores with care."
+        )
+    if result.check and result.n_seen:
+        sentences.append(
+            f"Of the check's {result.check.n} entries, {result.n_seen} have a word that occurs within a longer line "
+            "of the text that neurons were read on."
         )
     if result.settings.reference:
         sentences.append(

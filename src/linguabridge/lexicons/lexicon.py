@@ -78,7 +78,8 @@ class PairEntries:
         multiword = "kept" if self.kept_multiword else "left out"
         parts = [
             f"{self.lexicon} has {len(self.entries):,} usable entries for {self.source.name} to {self.target.name}, of "
-            f"{self.n_all:,}: {self.n_identical:,} that are the same word in both languages {identical}",
+            f"{self.n_all:,}: {self.n_identical:,} ({100 * self.identical_share:.0f} %) that are the same word in both "
+            f"languages {identical}",
             f"{self.n_multiword:,} of more than one word {multiword}",
         ]
         if self.via:

@@ -1,0 +1,52 @@
+"""What the words say of a check, for cases made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from linguabridge.check import Arm, CheckItem
+from linguabridge.paired import Interval, compare
+from linguabridge.words import _effect, interval, listed, number, p_value, share
+
+
+def arm(ranks: list[int], direct: list[int], copied: int = 0) -> Arm:
+    items = tuple(
+        CheckItem("c", "w", ("g",), "b", "p", rank, "a", exact=False, copied=number < copied)
+        for number, rank in enumerate(ranks)
+    )
+    some = Interval(0.5, 0.4, 0.6)
+    own, base = np.array(ranks), np.array(direct)
+    left = compare(own[copied:], base[copied:], 0) if copied < len(ranks) else None
+    return Arm("en", items, some, some, some, copied, 0, None, compare(own, base, 0), left if copied else None)
+
+
+def test_effect_is_named_only_where_the_interval_leaves_out_zero() -> None:
+    assert _effect(arm([1] * 30, [4] * 30)) == "helps"
+    assert _effect(arm([4] * 30, [1] * 30)) == "hurts"
+    assert _effect(arm([1, 4] * 15, [4, 1] * 15)) == "unclear"
+
+
+def test_few_words_left_beside_copies_tell_nothing() -> None:
+    assert _effect(arm([1] * 20, [4] * 20, copied=11)) == "unclear"
+    assert _effect(arm([1] * 20, [4] * 20, copied=10)) == "helps"
+    assert _effect(replace(arm([1] * 20, [4] * 20, copied=20))) == "unclear"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "<.001"), (0.0004, "<.001"), (0.0006, ".001"), (0.05, ".050"), (1.0, "1.000")]
+)
+def test_p_value_is_never_zero(value: float, text: str) -> None:
+    assert p_value(value) == text
+
+
+def test_figures_are_written_as_in_statistics() -> None:
+    assert [number(0.5), number(-0.25), number(None), number(float("nan")), number(12.5)] == [
+        *(".500", "-.250", "–", "–", "12.500")
+    ]
+    assert interval(-0.1, 0.2, sign=True) == "[-.100, +.200]"
+    assert [share(0.0), share(0.004), share(0.5), share(0.996), share(1.0)] == ["0 %", "<1 %", "50 %", ">99 %", "100 %"]
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
