@@ -136,18 +136,20 @@ def test_what_the_user_can_mend_is_one_line_and_code_2(
 def test_debug_shows_where_it_came_from() -> None:
     command = [sys.executable, "-m", "linguabridge.cli", "--debug", "languages", "klingonish"]
     ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert ended.returncode != 0
+    assert ended.returncode == 2
     assert "Traceback" in ended.stderr
     assert "No language of the lexicon has 'klingonish'" in ended.stderr
     assert ended.stdout == ""
 
 
 def test_debug_of_one_call_is_not_that_of_the_next(run: Run) -> None:
-    from linguabridge.errors import InputError
-
-    with pytest.raises(InputError):
-        run("--debug", "languages", "klingonish")
-    assert run("languages", "klingonish").code == 2
+    for place in (["--debug", "languages", "klingonish"], ["languages", "klingonish", "--debug"]):
+        shown = run(*place)
+        assert shown.code == 2
+        assert "Traceback" in shown.err
+        ended = run("languages", "klingonish")
+        assert ended.code == 2
+        assert "Traceback" not in ended.err
 
 
 @pytest.mark.parametrize("changed", [["recommend", "en"], ["recommend", "en", "sw", "--nonsense"], ["nonsense"]])

@@ -157,8 +157,11 @@ def test_words_agree_with_the_numbers(result: Recommendation) -> None:
         assert result.bridge.code == first.code
         assert f"{result.bridge.name} stands out" in summary
     else:
-        assert first.best < STANDS_OUT
-        assert "No bridge stands out from English to Swahili" in summary
+        assert result.ranking.winner is None or result.probes.fell_back
+        if result.probes.fell_back:
+            assert summary.startswith("The model understands only")
+        else:
+            assert "No bridge stands out from English to Swahili" in summary
     assert result.language(first.code).name in summary
     assert "12 held-out words" in summary
 

@@ -69,7 +69,8 @@ def recommend(
     target: Annotated[str, typer.Argument(help="Language of the output.")],
     model: Model = DEFAULT_MODEL_NAME,
     candidates: Annotated[
-        str | None, typer.Option(help="Bridges to choose from, with commas: en,fr,sw. By default the paper's 15.")
+        str | None,
+        typer.Option(help="Bridges to choose from: en,fr,sw. Default: en zh ja ar he id tl fi hu sw de fr it pt es."),
     ] = None,
     lexicon: Annotated[
         str, typer.Option(help="cldr (built in, 150+ languages), muse, or a TSV or CSV file.", metavar="NAME|FILE")
@@ -85,7 +86,7 @@ def recommend(
             metavar="WHERE",
         ),
     ] = None,
-    tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most.")] = 5000,
+    tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most; 200 or more.")] = 5000,
     estimator: Annotated[
         str | None, typer.Option(help="Dependence measure: cka (default) or reference.", metavar="NAME")
     ] = None,
@@ -93,7 +94,8 @@ def recommend(
         bool, typer.Option("--reference", help="The published procedure, flaws and all, as far as it can be run.")
     ] = False,
     layers: Annotated[
-        str | None, typer.Option(help="Layers to compare in, counted from 0: 6-12.", metavar="A-B")
+        str | None,
+        typer.Option(help="Layers to compare in, counted from 0: 6-12. By default the middle third.", metavar="A-B"),
     ] = None,
     top_rate: Annotated[
         float | None,
@@ -103,8 +105,10 @@ def recommend(
     bridge_set: Annotated[
         str, typer.Option(help="Neurons of a bridge: rest (all but the overlap), or between (shared with one).")
     ] = "rest",
-    probes: Annotated[int, typer.Option(help="Words the model is asked, to find those it understands.")] = 200,
-    check: Annotated[int, typer.Option(help="Held-out words for the check.")] = 100,
+    probes: Annotated[
+        int, typer.Option(help="Words to ask the model, to find those it understands; at least 20.")
+    ] = 200,
+    check: Annotated[int, typer.Option(help="Held-out words for the check; 10 or more, 30 for a verdict.")] = 100,
     no_check: Annotated[bool, typer.Option("--no-check", help="Rank only; do not check.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     device: Device = "auto",
@@ -113,20 +117,20 @@ def recommend(
     trust_remote_code: Remote = False,
     out: Annotated[Path | None, typer.Option(help="Folder to keep the result in (recommend.json).")] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the result as JSON; - for standard output.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--json", help="Write JSON to a file instead of the report; - for standard output.", metavar="FILE"
+        ),
     ] = None,
 ) -> None:
     """Rank bridge languages for a pair by shared neurons, and check whether the best one helps.
 
     Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
     """
-    from linguabridge.hardware import set_threads
-    from linguabridge.model import ModelOptions
-    from linguabridge.recommendation import recommend as recommend_bridge
-    from linguabridge.settings import Settings
+    from linguabridge.settings import Settings, check_pair
 
     settings = Settings(
-        candidates=tuple(one for one in map(str.strip, candidates.split(",")) if one)
+        candidates=tuple(one for one in map(str.strip, re.split("[,;]", candidates)) if one)
         if candidates is not None
         else None,
         lexicon=lexicon,
@@ -143,7 +147,12 @@ def recommend(
         check=0 if no_check else check,
         seed=seed,
     )
+    check_pair(source, target, settings)  # what costs nothing to refuse is refused before torch is imported
     _check_writable(out, json_file)
+    from linguabridge.hardware import set_threads
+    from linguabridge.model import ModelOptions
+    from linguabridge.recommendation import recommend as recommend_bridge
+
     set_threads()
     reporter = TerminalReporter()
     options = ModelOptions(device, dtype, taps, trust_remote_code)
@@ -190,16 +199,24 @@ def list_languages(
 ) -> None:
     """List language codes, names, and what the lexicons cover."""
     from linguabridge.cache import default_cache_dir
+    from linguabridge.languages import parse
     from linguabridge.lexicons import load_cldr, load_muse
 
     cldr = load_cldr()
     in_muse = {one.code for one in load_muse(None, cache_dir=default_cache_dir()).languages()}
     rows = [(one, len(cldr.names(one))) for one in cldr.languages()]
+    try:
+        exact = parse(query) if query else None
+    except InputError:
+        exact = None
     wanted = (query or "").casefold()
+    if any(one == exact for one, _ in rows):
+        rows, wanted = [row for row in rows if row[0] == exact], ""
     rows = [(one, n) for one, n in rows if any(wanted in text.casefold() for text in (one.code, one.name, one.endonym))]
     if not rows:
         raise InputError(f"No language of the lexicon has '{query}' in its code or name.")
-    table = Table(title=f"{len(rows)} languages; names in the built-in lexicon (cldr), and whether MUSE has them")
+    counted = "1 language" if len(rows) == 1 else f"{len(rows)} languages"
+    table = Table(title=f"{counted}; names in the built-in lexicon (cldr), and whether MUSE has it")
     for name in ("code", "name", "own name", "cldr", "muse"):
         table.add_column(name, justify="right" if name == "cldr" else "left")
     for one, n in rows:
@@ -223,6 +240,8 @@ def inspect_model(
 
     reporter = TerminalReporter()
     table = Table(show_header=False, title=model)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in inspect(model, ModelOptions(device, dtype, taps, trust_remote_code), reporter).items():
         table.add_row(name, value)
     Console().print(table)
@@ -270,7 +289,7 @@ def main() -> None:
         app()  # names wrong usage itself; typer brings its own click, whose exceptions have no public name
     except LinguabridgeError as error:
         if _State.debug:
-            raise
+            Console(stderr=True).print_exception()
         Console(stderr=True).print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as end:

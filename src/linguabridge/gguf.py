@@ -23,7 +23,9 @@ CONVERTER = 1  # raise when conversions made so far must be made again
 _DONE = "converted.json"
 
 
-def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path], reporter: Reporter) -> Path:
+def converted_folder(
+    cache: Cache, sha256: str, provide: Callable[[Path], Path], reporter: Reporter, file: Path | None = None
+) -> Path:
     """The folder that holds the converted model, made now if it is not there yet.
 
     Conversion happens in a neighbouring folder that is renamed when it is whole and checked; other processes wait.
@@ -33,6 +35,7 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
         sha256: of the GGUF file; part of the folder's name.
         provide: given a scratch folder, returns the path of the GGUF file (which may lie elsewhere).
         reporter: shows the progress of a conversion.
+        file: the GGUF file if it is there already; checked before anything is made.
 
     Raises:
         ModelError: the file cannot be read as GGUF, or transformers cannot read its architecture.
@@ -41,6 +44,9 @@ def converted_folder(cache: Cache, sha256: str, provide: Callable[[Path], Path],
     folder = cache.root / "models" / f"{sha256[:32]}-{CONVERTER}"
     if (folder / _DONE).exists():
         return folder
+    if file is not None:
+        reporter.say(f"Checking {file.name}.")
+        _check_whole(file)
     with cache.writing():  # reading the file has errors of its own, see _convert
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):

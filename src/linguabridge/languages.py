@@ -147,7 +147,10 @@ def _code_of_tag(text: str) -> str | None:
 
 
 def _code_of_name(text: str) -> str | None:
+    text = text.replace("_", " ")  # as in names of data set configurations
     folded = text.casefold()
+    if len(folded) < 3 and folded not in _known_names():  # the library's guesses at so little are wild
+        return None
     if folded in _reference_names():
         return _reference_names()[folded]
     if "(" not in text:  # langcodes leaves out what stands in parentheses: "Serbian (Latin)" would be plain Serbian

@@ -124,7 +124,7 @@ def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> Mod
         from linguabridge.gguf import converted_folder
 
         sha256 = file_sha256(path, cache)
-        folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), reporter)
+        folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), reporter, path)
     elif path.is_dir():
         folder = path
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet, NeuronSpace
 
 TOP_RATE = 0.01
@@ -53,7 +54,7 @@ class Profile:
                 k = round(N(1 − rate)), so the size varies. By default exactly round(N · rate) neurons, ties at the
                 threshold broken by the higher mean activation, then by position.
         """
-        one = self.languages[language]
+        one = self._of(language)
         p, n = one.probability, len(one.space)
         if keep_ties:
             k = min(max(round(n * (1 - rate)), 1), n)
@@ -63,4 +64,9 @@ class Profile:
 
     def correlation(self, first: str, second: str) -> float:
         """Pearson correlation of two languages' activation probabilities over all neurons."""
-        return float(np.corrcoef(self.languages[first].probability, self.languages[second].probability)[0, 1])
+        return float(np.corrcoef(self._of(first).probability, self._of(second).probability)[0, 1])
+
+    def _of(self, code: str) -> LanguageProfile:
+        if code not in self.languages:
+            raise InputError(f"This profile has no language '{code}', only {', '.join(self.languages)}.")
+        return self.languages[code]

@@ -77,7 +77,7 @@ def _plain_step(title: str, total: float) -> Iterator[Step]:
         if now - last >= PLAIN_SECONDS and so_far > 0:
             last = now
             left = (now - start) * max(0.0, total - so_far) / so_far
-            print(f"{title}: {so_far / total:.0%}, {left:.0f} s left", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{title}: {min(1, so_far / total):.0%}, {left:.0f} s left", file=sys.stderr, flush=True)  # noqa: T201
 
     yield advance
     took = time.monotonic() - start

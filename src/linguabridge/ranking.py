@@ -55,7 +55,7 @@ class Ranking:
         estimator: of the dependence.
         shared: number of the shared set's neurons in each layer of the window.
         n_probes: columns of the matrices.
-        lead: lower end of the 95 % interval of the first candidate's score minus the second's; None without a second.
+        lead: the first candidate's score minus the second's, with a paired 95 % interval; None without a second.
     """
 
     candidates: tuple[CandidateScore, ...]
@@ -63,17 +63,17 @@ class Ranking:
     estimator: str
     shared: tuple[int, ...]
     n_probes: int
-    lead: float | None
+    lead: tuple[float, float, float] | None
 
     @property
     def winner(self) -> CandidateScore | None:
         """The candidate that stands out, if one does.
 
         It is the best in at least 80 % of the half-samples, its interval lies above 0, and so does that of its lead
-        over the second.
+        over the second. A single candidate stands out from nobody.
         """
         first = self.candidates[0]
-        ahead = self.lead is None or self.lead > 0
+        ahead = self.lead is not None and self.lead[1] > 0
         above = first.low is not None and first.low > 0
         return first if above and ahead and first.best >= STANDS_OUT else None
 
@@ -156,7 +156,9 @@ def rank_candidates(
     lead = None
     if len(order) > 1 and not np.isnan(totals[order[1]]):
         ahead = spread[:, order[0]] - spread[:, order[1]]
-        lead = float(totals[order[0]] - totals[order[1]] + np.quantile(ahead, 0.025))
+        by = totals[order[0]] - totals[order[1]]
+        least, most = np.quantile(ahead, [0.025, 0.975])
+        lead = (float(by), float(by + least), float(by + most))
     return Ranking(
         candidates=tuple(
             CandidateScore(

@@ -19,7 +19,7 @@ from linguabridge.cache import Cache, default_cache_dir, versions
 from linguabridge.check import Check, run_check
 from linguabridge.choices import make_choices
 from linguabridge.errors import InputError
-from linguabridge.languages import PAPER_LANGUAGES, Language
+from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
@@ -33,9 +33,9 @@ from linguabridge.settings import (
     FEWEST_CHECK,
     FEWEST_PROBES,
     HUB,
-    REFERENCE_CANDIDATES,
     TOP_RATES,
     Settings,
+    check_pair,
 )
 from linguabridge.texts import Text, load_text
 from linguabridge.understood import Probes, understood_probes
@@ -50,6 +50,7 @@ class Sets:
         raised: whether it rose from its default because candidates had too few neurons.
         top: neurons in each language's top set.
         overlap: in O(s, t), over all layers.
+        overlap_in_window: of those, in the layers compared.
         anchored: in the anchored part of the overlap, within the window.
         thin: candidates with fewer than 30 bridge neurons in the window.
     """
@@ -58,6 +59,7 @@ class Sets:
     raised: bool
     top: dict[str, int]
     overlap: int
+    overlap_in_window: int
     anchored: int
     thin: tuple[str, ...]
 
@@ -108,9 +110,9 @@ class Recommendation:
 
     @property
     def bridge(self) -> Language | None:
-        """The bridge that stands out among the candidates, or None."""
+        """The bridge that stands out, or None; none does where the model understands too few words to probe it with."""
         winner = self.ranking.winner
-        return self.language(winner.code) if winner else None
+        return self.language(winner.code) if winner and not self.probes.fell_back else None
 
     def summary(self) -> str:
         """The answer in words."""
@@ -210,6 +212,7 @@ def recommend(
         raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,
         top={code: len(one) for code, one in top.items()},
         overlap=len(shared),
+        overlap_in_window=len(in_window),
         anchored=len(fixed),
         thin=tuple(c.code for c in candidates if len(bridges[c.code].within(window)) < ENOUGH_NEURONS),
     )
@@ -238,34 +241,6 @@ def recommend(
         n_seen=_seen_within_lines(drawn.check, texts, s, t, settings),
         notes=notes,
     )
-
-
-def check_pair(source: str, target: str, settings: Settings) -> tuple[Language, Language, tuple[Language, ...]]:
-    """Parse source, target and candidates: cheap, so that a misspelt language is named before a model is touched.
-
-    Raises:
-        InputError: an unknown language, or one language in two roles.
-    """
-    s, t = languages.parse(source), languages.parse(target)
-    return s, t, _candidates(s, t, settings)
-
-
-def _candidates(source: Language, target: Language, settings: Settings) -> tuple[Language, ...]:
-    if source == target:
-        raise InputError(f"Source and target are both {source.name} ({source.code}); name two languages.")
-    if settings.candidates is None:
-        codes = REFERENCE_CANDIDATES if settings.reference else PAPER_LANGUAGES
-        return tuple(one for one in map(languages.parse, codes) if one not in (source, target))
-    chosen = tuple(dict.fromkeys(map(languages.parse, settings.candidates)))
-    for one in chosen:
-        if one in (source, target):
-            which = "source" if one == source else "target"
-            raise InputError(
-                f"The candidate {one.name} ({one.code}) is the {which} language itself; leave it out of --candidates."
-            )
-    if not chosen:
-        raise InputError("--candidates names no language; leave it out for the default ones.")
-    return chosen
 
 
 def _texts(
@@ -302,7 +277,7 @@ def _draw(pair: PairEntries, texts: Mapping[str, Text], settings: Settings) -> S
         for entry in drawn.check
         if not seen & {normalise_word(entry.source), *(normalise_word(word) for word in entry.targets)}
     ][: settings.check]
-    wanting = "add entries, choose another --lexicon, or"
+    wanting = "lower --probes, add entries, choose another --lexicon, or"
     if len(drawn.probes) < FEWEST_PROBES:
         raise InputError(
             f"{pair.lexicon} has only {len(drawn.probes)} words to probe with for {pair.source.name} to "

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from linguabridge import languages
 from linguabridge.errors import InputError
+from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.neurons import NeuronSet, bridge_between, bridge_set, overlap
 from linguabridge.profile import TOP_RATE
 
 REFERENCE_CANDIDATES = ("en", "de", "fr", "it", "pt", "es")
 TOP_RATES = (TOP_RATE, 0.02, 0.05, 0.1)
 ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate stops rising
-FEWEST_PROBES, FEWEST_CHECK = 20, 10
+FEWEST_PROBES, FEWEST_CHECK, FEWEST_TOKENS = 20, 10, 200
+FEWEST_FOR_A_VERDICT = 30  # items, bridge words that are right answers left out, to say that a bridge helps or harms
 HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
 
 ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch
@@ -74,8 +77,10 @@ class Settings:
             raise InputError(
                 f"--check {self.check} is too few to tell anything; give at least {FEWEST_CHECK}, or --no-check."
             )
-        if self.tokens < 1:
-            raise InputError(f"--tokens {self.tokens}: give a positive number of tokens.")
+        if self.tokens < FEWEST_TOKENS:
+            raise InputError(f"--tokens {self.tokens} is too few to read neurons on; give at least {FEWEST_TOKENS}.")
+        if isinstance(self.candidates, str):
+            raise InputError(f"Candidates are a tuple of languages, not one text: ('{self.candidates}',).")
         if self.shared_set not in SHARED_SETS:
             raise InputError(f"Unknown shared set '{self.shared_set}': choose one of {', '.join(SHARED_SETS)}.")
         if self.bridge_set not in BRIDGE_SETS:
@@ -85,3 +90,31 @@ class Settings:
     def estimator_in_force(self) -> str:
         """The estimator asked for, or the default one."""
         return self.estimator or ("reference" if self.reference else "cka")
+
+
+def check_pair(source: str, target: str, settings: Settings) -> tuple[Language, Language, tuple[Language, ...]]:
+    """Parse source, target and candidates: cheap, so that a misspelt language is named before a model is touched.
+
+    Raises:
+        InputError: an unknown language, or one language in two roles.
+    """
+    s, t = languages.parse(source), languages.parse(target)
+    return s, t, _candidates(s, t, settings)
+
+
+def _candidates(source: Language, target: Language, settings: Settings) -> tuple[Language, ...]:
+    if source == target:
+        raise InputError(f"Source and target are both {source.name} ({source.code}); name two languages.")
+    if settings.candidates is None:
+        codes = REFERENCE_CANDIDATES if settings.reference else PAPER_LANGUAGES
+        return tuple(one for one in map(languages.parse, codes) if one not in (source, target))
+    chosen = tuple(dict.fromkeys(map(languages.parse, settings.candidates)))
+    for one in chosen:
+        if one in (source, target):
+            which = "source" if one == source else "target"
+            raise InputError(
+                f"The candidate {one.name} ({one.code}) is the {which} language itself; leave it out of --candidates."
+            )
+    if not chosen:
+        raise InputError("--candidates names no language; leave it out for the default ones.")
+    return chosen

@@ -150,7 +150,10 @@ def _file(language: Language, file: Path) -> Text:
 def _dataset(name: str, language: Language) -> Text:
     """A data set with a configuration named by its language (``swh_Latn``, ``sw``), read from the hub or its cache."""
     import datasets
+    from huggingface_hub.utils import logging as hub_logging
 
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    datasets.logging.set_verbosity_error()
     try:
         configurations = datasets.get_dataset_config_names(name)
         matching = [one for one in configurations if _parses_to(one, language)]

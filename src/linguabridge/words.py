@@ -7,7 +7,7 @@ from linguabridge.check import Arm, Check
 from linguabridge.paired import Comparison
 from linguabridge.ranking import CandidateScore
 from linguabridge.recommendation import Recommendation
-from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, HUB, TOP_RATES
+from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, FEWEST_FOR_A_VERDICT, HUB, TOP_RATES
 
 
 def p_value(value: float) -> str:
@@ -54,14 +54,26 @@ def headline(result: Recommendation) -> str:
     """The answer in one or two sentences."""
     pair = f"from {result.source.name} to {result.target.name}"
     first = result.language(result.ranking.candidates[0].code)
-    if result.bridge:
-        found = f"{result.bridge.name} stands out as the bridge {pair}"
-    elif result.ranking.candidates[0].score is None:
+    ranking = result.ranking
+    if ranking.candidates[0].score is None:
         return f"No candidate has neurons of its own in the window, so none can be ranked {pair}."
+    if len(ranking.candidates) == 1:
+        found = f"{first.name} is the only candidate {pair}, so nothing was compared"
+    elif result.probes.fell_back:
+        found = (
+            f"The model understands only {result.probes.n_understood} of {result.probes.n_asked} words {pair}, so the "
+            f"ranking is no more than a hint: {first.name} scores highest"
+        )
+    elif result.bridge:
+        found = f"{result.bridge.name} stands out as the bridge {pair}"
     else:
-        group = [result.language(one.code).name for one in result.ranking.leaders]
         found = f"No bridge stands out {pair}"
-        if len(group) < len(result.candidates):
+        group = [result.language(one.code).name for one in ranking.leaders]
+        if group[0] != first.name:
+            found += f": {first.name} scores highest, but {group[0]} comes first more often"
+        elif len(group) == 1:
+            found += f": {first.name} leads, but not beyond chance"
+        elif len(group) < len(result.candidates):
             found += f": the best is among {listed(group)}"
     if not result.check:
         return f"{found}. Whether a bridge helps was not checked."
@@ -75,10 +87,7 @@ def headline(result: Recommendation) -> str:
         return f"{found}. In the check, going through {through} helps."
     if effect == "hurts":
         return f"{found}. In the check, going through {through} does harm: translate directly."
-    return (
-        f"{found}. The check does not show that going through {through} helps: "
-        "translate directly unless you know better."
-    )
+    return f"{found}. The check does not show that going through {through} helps: translate directly."
 
 
 def why(result: Recommendation, candidate: CandidateScore) -> str:
@@ -92,12 +101,17 @@ def why(result: Recommendation, candidate: CandidateScore) -> str:
     first, last = result.ranking.window
     layers = [(value, first + i) for i, value in enumerate(candidate.layers) if value is not None]
     best_layer = max(layers)[1] if layers else first
+    lead = ""
+    if result.ranking.lead and candidate is result.ranking.candidates[0]:
+        second = result.language(result.ranking.candidates[1].code).name
+        value, low, high = result.ranking.lead
+        lead = f", leading {second} by {number(value, sign=True)} {interval(low, high, sign=True)}"
     return (
         f"Why {language.name}: its {sum(candidate.neurons)} bridge neurons in layers {first} to {last} depend on the "
         f"{sum(result.ranking.shared)} neurons that {result.source.name} and {result.target.name} share there, most in "
         f"layer {best_layer}, with a score of {number(candidate.score)} (95 % interval {number(candidate.low)} to "
-        f"{number(candidate.high)}); it came first in {share(candidate.best)} of the half-samples of the probes. In "
-        f"activation probabilities it is number {place} of {len(order)} in likeness to the pair (correlation "
+        f"{number(candidate.high)}); it came first in {share(candidate.best)} of the half-samples of the probes{lead}. "
+        f"In activation probabilities it is number {place} of {len(order)} in likeness to the pair (correlation "
         f"{number(to_source)} with {result.source.name}, {number(to_target)} with {result.target.name})."
     )
 
@@ -132,15 +146,15 @@ def _arm_sentence(result: Recommendation, arm: Arm) -> str:
     )
     difference = (
         f"{number(compared.mrr.value, sign=True)} MRR against direct{which}; 95 % interval "
-        f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)}, McNemar p "
-        f"{p_value(compared.mcnemar)}"
+        f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)} (McNemar on P@1: p "
+        f"{p_value(compared.mcnemar)})"
     )
     verdict = {
         "helps": "it helps",
         "hurts": "it does harm",
-        "unclear": f"no clear difference (four times in five, so few words show one of {number(compared.detectable)})",
+        "unclear": f"no clear difference (so few words only reveal one of about {number(compared.detectable)} or more)",
     }[_effect(arm)]
-    hop = "" if arm.first_hop is None else f" The lexicon has {share(arm.first_hop)} of its own bridge words."
+    hop = "" if arm.first_hop is None else f" Of the model's own {name} words, {share(arm.first_hop)} are right."
     none = f" For {arm.n_no_word} words it gave no bridge word; they went direct." if arm.n_no_word else ""
     return f"{said}: {difference}; {verdict}.{hop}{none}"
 
@@ -156,7 +170,7 @@ def fair_comparison(arm: Arm) -> Comparison:
 
 
 def _effect(arm: Arm) -> str:
-    if len(arm.items) - arm.n_copied < FEWEST_CHECK:
+    if len(arm.items) - arm.n_copied < FEWEST_FOR_A_VERDICT:
         return "unclear"
     compared = fair_comparison(arm)
     if compared.mrr.low > 0:
@@ -170,7 +184,7 @@ def basis(result: Recommendation) -> list[str]:
     sources = sorted({source for source, _, _ in result.profiled.values()})
     counts = [count for _, _, count in result.profiled.values()]
     spread = f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
-    where = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
+    where = listed(sources) if len(sources) <= 3 else f"{sources[0]} and {len(sources) - 1} more"
     sentences = [
         result.pair.describe(),
         f"A word takes {tokens_s:.1f} tokens in {result.source.name} and {tokens_t:.1f} in {result.target.name}.",
@@ -180,9 +194,12 @@ def basis(result: Recommendation) -> list[str]:
     sets = result.sets
     rate = f"{sets.rate:.1%}".replace(".0%", "%").replace("%", " %")
     raised = f", raised from {TOP_RATES[0]:.0%} so that every candidate has {ENOUGH_NEURONS} neurons".replace("%", " %")
+    first, last = result.ranking.window
+    used = "those are compared" if result.settings.shared_set == "anchored" else "all of them are compared"
     sentences.append(
-        f"Top sets hold {rate} of all neurons{raised if sets.raised and not sets.thin else ''}; source and target "
-        f"share {sets.overlap:,} ({sets.anchored:,} of those in the window are anchored: active on half the probes)."
+        f"Top sets hold {rate} of all neurons{raised if sets.raised and not sets.thin else ''}. Source and target "
+        f"share {sets.overlap:,}, of them {sets.overlap_in_window:,} in layers {first} to {last}, where "
+        f"{sets.anchored:,} are active on at least half the probes (anchored); {used}."
     )
     if sets.thin:
         names = [result.language(code).name for code in sets.thin]
@@ -202,6 +219,6 @@ def basis(result: Recommendation) -> list[str]:
             "with the default's before you trust it."
         )
     if result.pair.skipped:
-        first = "; ".join(f"line {one.number}: {one.reason}" for one in result.pair.skipped[:3])
-        sentences.append(f"Of the malformed lines, {'the first: ' if len(result.pair.skipped) > 3 else ''}{first}.")
+        lines = "; ".join(f"line {one.number}: {one.reason}" for one in result.pair.skipped[:3])
+        sentences.append(f"Of the malformed lines, {'the first: ' if len(result.pair.skipped) > 3 else ''}{lines}.")
     return [*sentences, *result.notes]
