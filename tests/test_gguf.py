@@ -103,10 +103,13 @@ def kept(cache: Cache) -> list[str]:
     return sorted(one.name for one in folder.iterdir() if one.suffix != ".lock") if folder.exists() else []
 
 
-def test_file_becomes_a_folder_that_computes_the_same(gguf_file: Path, cache: Cache) -> None:
+def test_file_becomes_a_folder_that_computes_the_same(
+    gguf_file: Path, cache: Cache, capfd: pytest.CaptureFixture[str]
+) -> None:
     reporter = Remembering()
     found = find_model(str(gguf_file), cache, reporter)
     assert reporter.steps == ["Converting the GGUF file, once"]
+    assert capfd.readouterr() == ("", "")  # no bars but ours
     assert kept(cache) == [found.folder.name]
     sha256 = hashlib.sha256(gguf_file.read_bytes()).hexdigest()
     assert json.loads((found.folder / "converted.json").read_text())["gguf_sha256"] == sha256

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +84,13 @@ def _convert(file: Path, target: Path, advance: Step) -> None:
     try:
         tokenizer = AutoTokenizer.from_pretrained(**where)
         advance(30)
-        loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
-            **where,
-            dtype=torch.float32,
-            quantization_config=GgufConfig(dequantize=True),
-            output_loading_info=True,
-        )
+        with _without_its_bar():
+            loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
+                **where,
+                dtype=torch.float32,
+                quantization_config=GgufConfig(dequantize=True),
+                output_loading_info=True,
+            )
         advance(50)
         model, loading = loaded
         # transformers fills weights that are not there with random numbers, and only warns.
@@ -111,6 +114,22 @@ def _convert(file: Path, target: Path, advance: Step) -> None:
             f"{file.name} was converted, but the copy does not compute what the original does; "
             "please report this with the file's name."
         )
+
+
+@contextmanager
+def _without_its_bar() -> Iterator[None]:
+    """Keep the bar that transformers' reader of GGUF draws, whatever its logging is set to, from ours."""
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    bar = getattr(reader, "tqdm", None)
+    if bar is None:  # a version that draws none
+        yield
+        return
+    reader.__dict__["tqdm"] = partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        reader.__dict__["tqdm"] = bar
 
 
 def _computes_the_same(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
