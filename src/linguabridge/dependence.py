@@ -100,7 +100,8 @@ def unit_kernels(rows: Tensor) -> Tensor:
     # One neuron after another, so that the passes over its kernel find it in the processor's cache.
     for row, kernel in zip(scaled, out, strict=True):
         torch.sub(row[:, None], row[None, :], out=kernel)
-        norm = u_centre(kernel.square_().neg_().exp_()).norm()
+        flat = u_centre(kernel.square_().neg_().exp_()).view(-1)
+        norm = torch.dot(flat, flat).sqrt()  # several times faster than norm()
         # A constant neuron's kernel is all ones; U-centring leaves only rounding of it.
         kernel.mul_(torch.where(norm > CONSTANT[rows.dtype], 1 / norm, 0.0))
     return out
