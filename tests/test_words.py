@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from rich.console import Console
 
-from linguabridge.check import Arm, CheckItem
+from linguabridge.check import Arm, Check, CheckItem
 from linguabridge.paired import Interval, compare
-from linguabridge.words import _effect, interval, listed, number, p_value, share
+from linguabridge.tables import check_table
+from linguabridge.words import _effect, check_sentences, fair_comparison, interval, listed, number, p_value, share
 
 
 def arm(ranks: list[int], direct: list[int], copied: int = 0) -> Arm:
@@ -48,3 +53,16 @@ def test_figures_are_written_as_in_statistics() -> None:
     assert [share(0.0), share(0.004), share(0.5), share(0.996), share(1.0)] == ["0 %", "<1 %", "50 %", ">99 %", "100 %"]
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_english_is_called_by_its_name_and_copies_alone_are_no_comparison() -> None:
+    direct = replace(arm([1] * 40, [1] * 40), bridge=None)
+    said = check_sentences(Check((direct, arm([1] * 40, [4] * 40)), 40))
+    assert "Through English, 50 % (MRR .500): +.750 MRR against direct" in said
+    assert "it helps" in said
+    only_copies = arm([1] * 40, [4] * 40, copied=40)
+    assert fair_comparison(only_copies) is None
+    assert "40 of 40 bridge words already are right" in check_sentences(Check((direct, only_copies), 40))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(check_table(Check((direct, only_copies), 40)))
+    assert "via English" in console.export_text()

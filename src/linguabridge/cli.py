@@ -182,11 +182,11 @@ def show(result: Any, console: Console) -> None:
     say(words.headline(result), "bold")
     say(words.why(result, result.ranking.candidates[0]))
     if result.check:
-        say(words.check_sentences(result, result.check))
+        say(words.check_sentences(result.check))
     console.print(ranking_table(result))
     console.print()
     if result.check:
-        console.print(check_table(result, result.check))
+        console.print(check_table(result.check))
         console.print()
     say("What this rests on", "bold")
     for sentence in words.basis(result):

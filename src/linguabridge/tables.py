@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
+from linguabridge import languages
 from linguabridge.check import Check
 from linguabridge.recommendation import Recommendation
 from linguabridge.words import fair_comparison, interval, number, p_value, share
@@ -44,16 +45,15 @@ def ranking_table(result: Recommendation) -> Table:
     return table
 
 
-def check_table(result: Recommendation, check: Check) -> Table:
+def check_table(check: Check) -> Table:
     """All arms of the check."""
     table = _table(f"Check: word translation on {check.n} held-out words, the right one among 10")
     for name in ("way", "P@1", "MRR", "gain", "95 % interval", "McNemar p", "exact", "copied"):
         table.add_column(name, justify="left" if name == "way" else "right")
-    names = {one.code: one.name for one in (*result.candidates, result.source, result.target)}
     for arm in check.arms:
-        compared = fair_comparison(arm) if arm.bridge else None
+        compared = fair_comparison(arm)
         table.add_row(
-            f"via {names.get(arm.bridge, arm.bridge)}" if arm.bridge else "direct",
+            f"via {languages.parse(arm.bridge).name}" if arm.bridge else "direct",
             number(arm.p_at_1.value),
             number(arm.mrr.value),
             number(compared.mrr.value, sign=True) if compared else "",

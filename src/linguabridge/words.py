@@ -36,16 +36,16 @@ def share(value: float) -> str:
     return ">99 %" if 99 < percent < 100 else f"{percent:.0f} %"
 
 
-def listed(names: list[str], last: str = "and") -> str:
+def listed(names: list[str]) -> str:
     """``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def summary(result: Recommendation) -> str:
     """The whole answer as a few paragraphs of plain text."""
     parts = [headline(result), f"{why(result, result.ranking.candidates[0])}"]
     if result.check:
-        parts.append(check_sentences(result, result.check))
+        parts.append(check_sentences(result.check))
     parts.append(" ".join(basis(result)))
     return "\n\n".join(parts)
 
@@ -116,20 +116,20 @@ def why(result: Recommendation, candidate: CandidateScore) -> str:
     )
 
 
-def check_sentences(result: Recommendation, check: Check) -> str:
+def check_sentences(check: Check) -> str:
     """What the check says, arm by arm."""
     direct = check.arm(None)
     lines = [
         f"Check on {check.n} held-out words: directly, the model ranks the right word first among 10 for "
         f"{share(direct.p_at_1.value)} (MRR {number(direct.mrr.value)})."
     ]
-    lines += [_arm_sentence(result, arm) for arm in check.arms[1:]]
+    lines += [_arm_sentence(arm) for arm in check.arms[1:]]
     return " ".join(lines)
 
 
-def _arm_sentence(result: Recommendation, arm: Arm) -> str:
+def _arm_sentence(arm: Arm) -> str:
     assert arm.bridge is not None
-    name = result.language(arm.bridge).name if _known(result, arm.bridge) else arm.bridge
+    name = languages.parse(arm.bridge).name  # English is an arm also where it is no candidate
     said = f"Through {name}, {share(arm.p_at_1.value)} (MRR {number(arm.mrr.value)})"
     if len(arm.items) - arm.n_copied < FEWEST_CHECK:
         return (
@@ -137,6 +137,7 @@ def _arm_sentence(result: Recommendation, arm: Arm) -> str:
             "bridging), and the rest is too few to tell."
         )
     compared = fair_comparison(arm)
+    assert compared is not None
     which = (
         ""
         if arm.against_direct_without_copies is None
@@ -159,20 +160,16 @@ def _arm_sentence(result: Recommendation, arm: Arm) -> str:
     return f"{said}: {difference}; {verdict}.{hop}{none}"
 
 
-def _known(result: Recommendation, code: str) -> bool:
-    return any(code == one.code for one in (result.source, result.target, *result.candidates))
-
-
-def fair_comparison(arm: Arm) -> Comparison:
-    """An arm against direct, copied entries left out where there are any."""
-    assert arm.against_direct
-    return arm.against_direct_without_copies or arm.against_direct
+def fair_comparison(arm: Arm) -> Comparison | None:
+    """An arm against direct, copied entries left out; None for direct itself and where nothing is left."""
+    return arm.against_direct_without_copies if arm.n_copied else arm.against_direct
 
 
 def _effect(arm: Arm) -> str:
     if len(arm.items) - arm.n_copied < FEWEST_FOR_A_VERDICT:
         return "unclear"
     compared = fair_comparison(arm)
+    assert compared is not None
     if compared.mrr.low > 0:
         return "helps"
     return "hurts" if compared.mrr.high < 0 else "unclear"
