@@ -146,3 +146,56 @@ def test_hook_at_the_output_embedding_comes_off(tiny_loaded: Load) -> None:
     model = tiny_loaded("llama")
     option_log_probabilities(model, PROMPTS[:1], OPTIONS[:1])
     assert not model.model.lm_head._forward_pre_hooks
+
+
+SHARING = "the cat sat on the mat and looked at the dog in the garden. " * 3
+STORIES = [
+    *(
+        f"{SHARING}{story}{question}"
+        for story in ("die Katze " * 20, "paka na mbwa " * 12)
+        for question in ("A", "B:", "na")
+    ),
+    f"{SHARING}le chat",
+    "le chat est assis sur le tapis",
+]
+STORY_OPTIONS = [[f' "{word}"', f' "{word} und Hund"', ' "maji"'] for word in "abcdefgh"]
+
+
+def naive_whole(model: LanguageModel, prompt: str, option: str) -> float:
+    """Log-probability of the tokens after those of the prompt, where the option adds tokens to the prompt's own."""
+    assert model.encode(prompt + option)[: len(model.encode(prompt))] == model.encode(prompt)
+    return naive(model, prompt + option) - naive(model, prompt)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3", "gpt2", "bloom", "opt"])
+def test_prompts_that_begin_alike_score_as_each_alone(tiny_loaded: Load, family: str) -> None:
+    model = tiny_loaded(family)
+    assert_equal_up_to_a_constant(
+        option_log_probabilities(model, STORIES, STORY_OPTIONS), model, STORIES, STORY_OPTIONS
+    )
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_whole_options_count_what_all_of_them_begin_with(tiny_loaded: Load, family: str) -> None:
+    model = tiny_loaded(family)
+    options = [[' "maji', ' "maji"', ' "maji" na dunia'], *STORY_OPTIONS[1:]]
+    found = option_log_probabilities(model, STORIES, options, whole=True)
+    expected = [[naive_whole(model, p, option) for option in some] for p, some in zip(STORIES, options, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=5e-4)
+
+
+def test_common_beginnings_run_once(tiny_loaded: Load) -> None:
+    model = tiny_loaded("llama")
+    tokens = 0
+
+    def count(_module: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal tokens
+        tokens += inputs[0].numel()
+
+    handle = model.model.get_input_embeddings().register_forward_pre_hook(count)
+    option_log_probabilities(model, STORIES[:6], STORY_OPTIONS[:6])
+    handle.remove()
+    story = len(model.encode(STORIES[0]))
+    assert tokens < 2.5 * story  # two stories and what they share, instead of six
+    options = sum(len(model.encode(option)) for some in STORY_OPTIONS[:6] for option in some)
+    assert tokens > len(model.encode(SHARING)) + options / 2

@@ -6,10 +6,11 @@ import pytest
 
 from linguabridge.languages import PAPER_LANGUAGES, parse
 from linguabridge.prompts import (
-    answer_is_complete,
+    WORD,
+    Ending,
+    Prompt,
     answer_prompt,
     endonym,
-    first_answer,
     option_text,
     translation_prompt,
 )
@@ -54,15 +55,15 @@ def test_option_is_quoted_and_the_prompt_for_an_answer_opens_the_quote() -> None
         (", maji", "", True),
     ],
 )
-def test_first_answer_ends_at_the_first_quote_comma_arrow_or_line_end(text: str, answer: str, complete: bool) -> None:
-    assert first_answer(text) == answer
-    assert answer_is_complete(text) == complete
+def test_word_ends_at_the_first_quote_comma_arrow_or_line_end(text: str, answer: str, complete: bool) -> None:
+    assert WORD.cut(text) == answer
+    assert WORD.reached(text) == complete
 
 
 @pytest.mark.parametrize("text", ['maji"→Deutsch', '“maji” na "dunia"', "ماء، بحر", "水\n\n海"])
 def test_answer_is_the_same_as_soon_as_it_is_complete(text: str) -> None:
-    grown = next(text[:n] for n in range(len(text) + 1) if answer_is_complete(text[:n]))
-    assert first_answer(grown) == first_answer(text)
+    grown = next(text[:n] for n in range(len(text) + 1) if WORD.reached(text[:n]))
+    assert WORD.cut(grown) == WORD.cut(text)
 
 
 def test_languages_are_called_by_their_own_names() -> None:
@@ -78,3 +79,15 @@ def test_reference_mode_spells_names_as_the_published_code() -> None:
 
 def test_reference_mode_falls_back_to_the_endonym() -> None:
     assert endonym(parse("pl"), reference=True) == endonym(parse("pl")) == "polski"
+
+
+def test_line_ends_at_a_line_end_after_its_first_word() -> None:
+    line = Ending(("\n",), max_new_tokens=9)
+    assert not line.reached("\n\n ") and not line.reached(" maji")
+    assert line.reached(" maji\nna")
+    assert line.cut("\n maji na dunia \nEnglish:") == "maji na dunia"
+    assert line.cut('"maji"') == '"maji"'  # no quote was opened, so none ends it
+
+
+def test_prompt_is_written_with_the_start_of_its_answer() -> None:
+    assert Prompt("Deutsch:", '"').written == 'Deutsch:"'

@@ -15,7 +15,7 @@ from linguabridge.languages import Language
 from linguabridge.lexicons import normalise_word
 from linguabridge.measure import Measurements
 from linguabridge.paired import Comparison, Interval, compare, mean_interval
-from linguabridge.prompts import answer_prompt, endonym, first_answer, option_text, translation_prompt
+from linguabridge.prompts import WORD, answer_prompt, endonym, option_text, translation_prompt
 
 DIRECT = "direct"
 
@@ -141,8 +141,8 @@ def _run_arm(
     words: list[str | None] = [None] * len(choices)
     if bridge is not None:
         asked = [translation_prompt([name(source), name(bridge)], [choice.entry.source]) for choice in choices]
-        replies = measure.answers(f"Check {way}: bridge words", [answer_prompt(prompt) for prompt in asked])
-        words = [first_answer(reply) or None for reply in replies]
+        replies = measure.answers(f"Check {way}: bridge words", [answer_prompt(prompt) for prompt in asked], WORD)
+        words = [WORD.cut(reply) or None for reply in replies]
     prompts = [
         translation_prompt([name(source), name(target)], [choice.entry.source])
         if bridge is None or word is None
@@ -151,11 +151,11 @@ def _run_arm(
     ]
     options = [[option_text(option) for option in choice.options] for choice in choices]
     ranks = gold_ranks(measure.option_scores(f"Check {way}: ranking", prompts, options))
-    replies = measure.answers(f"Check {way}: answers", [answer_prompt(prompt) for prompt in prompts])
+    replies = measure.answers(f"Check {way}: answers", [answer_prompt(prompt) for prompt in prompts], WORD)
     items = []
     for choice, word, prompt, rank, reply in zip(choices, words, prompts, ranks, replies, strict=True):
         gold = {normalise_word(one) for one in choice.entry.targets}
-        answer = first_answer(reply)
+        answer = WORD.cut(reply)
         items.append(
             CheckItem(
                 concept=choice.entry.concept,

@@ -11,7 +11,8 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 
 from linguabridge.model import LanguageModel
 
-_PROMPTS = 128  # generate has much overhead a call, so many prompts share one
+_PROMPTS = 128  # generate has much overhead a call, so many prompts share one…
+_TOKENS = 2**15  # …as long as their keys and values, new tokens included, take no more room than these
 
 
 class _AllDone(StoppingCriteria):
@@ -62,7 +63,6 @@ def greedy_answers(
     Returns:
         n texts, special tokens left out.
     """
-    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     answers = [""] * len(prompts)
     tokenizer = model.tokenizer
     padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
@@ -73,9 +73,10 @@ def greedy_answers(
         eos_token_id=model.model.generation_config.eos_token_id,
         bos_token_id=model.model.generation_config.bos_token_id,
     )
-    for start in range(0, len(order), _PROMPTS):
-        part = order[start : start + _PROMPTS]
-        encoded = [model.encode(prompts[number]) for number in part]
+    everything = [model.encode(prompt) for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda number: len(everything[number]))
+    for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
+        encoded = [everything[number] for number in part]
         width = max(map(len, encoded))
         ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
         mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
@@ -89,3 +90,15 @@ def greedy_answers(
             answers[number] = text
         advance(len(part))
     return answers
+
+
+def _parts(order: list[int], sizes: list[int]) -> Iterator[list[int]]:
+    """Cut a list, shortest first, so that rows × the longest stays in bounds; a part has at least one."""
+    part: list[int] = []
+    for number in order:
+        if part and (len(part) == _PROMPTS or (len(part) + 1) * sizes[number] > _TOKENS):
+            yield part
+            part = []
+        part.append(number)
+    if part:
+        yield part

@@ -1,11 +1,13 @@
 """How likely a model finds each of several answers to a prompt.
 
 The likelihood of an option is the sum of the log-probabilities of its tokens and of its terminator. The prompt runs
-once and its key/value cache serves all its options; the vocabulary projection runs at scored positions only.
+once and its key/value cache serves all its options; what several prompts begin with runs once for all of them; the
+vocabulary projection runs at scored positions only.
 """
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +22,7 @@ from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 
 _LOGITS = 2**27  # held at once: 0.5 GB in float32, 512 positions of a vocabulary of 262k
-
-
+_WORTH_SHARING = 32  # tokens that prompts must begin with alike, at least, for these to run apart
 _CACHED = 2**14  # tokens whose keys and values are held at once, about: 16 scored positions share a cached prompt
 
 
@@ -30,18 +31,21 @@ def option_log_probabilities(
     prompts: Sequence[str],
     options: Sequence[Sequence[str]],
     *,
+    whole: bool = False,
     advance: Callable[[float], None] = lambda _: None,
 ) -> NDArray[np.float64]:
-    """Log-likelihood of every option after its prompt, up to a constant per prompt.
+    """Log-likelihood of every option after its prompt, up to a constant per prompt unless ``whole``.
 
     Prompt and option are encoded together, as the model would see them written. Tokens that all options of a prompt
     share (the prompt, and what it merges with) are scored in none of them, so values compare within a prompt only, and
-    do so also where a token spans the border of prompt and option.
+    do so also where a token spans the border of prompt and option. With ``whole`` every token after those of the prompt
+    alone is scored (a token that spans the border too), which is what dividing by an option's length needs.
 
     Args:
         model: the model.
-        prompts: n prompts.
+        prompts: n prompts. Where they begin alike, what they share runs once.
         options: for each prompt the same number k >= 2 of answers, terminators included.
+        whole: score the tokens that all options begin with, too.
         advance: told the number of prompts done after each batch.
 
     Returns:
@@ -56,25 +60,147 @@ def option_log_probabilities(
         raise InputError("Every prompt needs the same number of options, at least two.")
     if not prompts:
         return np.zeros((0, 0))
-    k = sizes.pop()
     encoded = [[model.encode(p + option) for option in some] for p, some in zip(prompts, options, strict=True)]
-    shared = [_common_prefix(some) for some in encoded]
-    # Prompts of one length run together, so that no row is padded on its left and no architecture needs to cope.
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for number, length in enumerate(shared):
-        by_length[length].append(number)
-    out = np.zeros((len(prompts), k))
+    items = [
+        _Item(some, model.encode(prompt) if whole else None) for prompt, some in zip(prompts, encoded, strict=True)
+    ]
+    out = np.zeros((len(prompts), sizes.pop()))
     with torch.inference_mode(), _projection(model) as project:
-        budget = _LOGITS // model.model.config.get_text_config(decoder=True).vocab_size
-        for length, numbers in sorted(by_length.items()):
-            # The cache of key and value holds the prompt once for each option: long prompts go in smaller parts.
-            room = min(budget, max(1, _CACHED // length))
-            for part in _packed(numbers, [sum(len(o) - length for o in encoded[n]) for n in numbers], room):
-                out[part] = _score(model, project, [encoded[number] for number in part], length)
-                advance(len(part))
+        vocabulary = model.model.config.get_text_config(decoder=True).vocab_size
+        solver = _Solver(model, project, items, out, _LOGITS // vocabulary, advance)
+        order = sorted(range(len(items)), key=lambda number: items[number].stem)
+        solver.solve(order, 0, None)
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives likelihoods that are not finite (NaN or infinity); try --dtype float32.")
     return out
+
+
+class _Item:
+    """A prompt's options as tokens: a stem that all begin with, and a tail each.
+
+    Attributes:
+        stem: tokens that all options share, the prompt's among them.
+        start: number of the first token that is scored; tokens of the stem from there on count in every option.
+        tails: the rest of each option, at least one token.
+    """
+
+    def __init__(self, encoded: list[list[int]], prompt: list[int] | None) -> None:
+        # Identical options, or one that is the beginning of another, keep a last token to be scored.
+        length = min(_shared(encoded), min(map(len, encoded)) - 1)
+        self.start = length if prompt is None else min(length, _shared([prompt, encoded[0]]))
+        if self.start < 1:
+            raise ModelError(
+                "A prompt must encode to at least one token before its options; this tokenizer gives none."
+            )
+        self.stem = encoded[0][:length]
+        self.tails = [one[length:] for one in encoded]
+
+
+def _shared(sequences: Sequence[Sequence[int]]) -> int:
+    """Length of what all sequences begin with."""
+    length = 0
+    for tokens in zip(*sequences, strict=False):
+        if len(set(tokens)) > 1:
+            break
+        length += 1
+    return length
+
+
+@dataclass(frozen=True)
+class _Solver:
+    """Walks the tree of common beginnings: each runs once, and its key/value cache serves all that begin with it."""
+
+    model: LanguageModel
+    project: _Projection
+    items: list[_Item]
+    out: NDArray[np.float64]
+    scored: int  # positions whose logits are held at once, about
+    advance: Callable[[float], None]
+
+    def solve(self, numbers: list[int], done: int, cache: object | None) -> None:
+        """Score items, ordered by their stems, whose first ``done`` tokens are in the cache."""
+        alone: list[int] = []
+        for group in self._groups(numbers, done):
+            if len(group) == 1:
+                alone += group
+                continue
+            trunk = self._trunk(group)
+            ids = torch.tensor([self.items[group[0]].stem[done:trunk]], device=self.model.device)
+            _, grown = self.project(ids, torch.tensor([0], device=self.model.device), cache=copy.deepcopy(cache))
+            self.solve(group, trunk, grown)
+        # Stems of one length run together, so that no row is padded on its left and no architecture needs to cope.
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for number in alone:
+            by_length[len(self.items[number].stem)].append(number)
+        for length, some in sorted(by_length.items()):
+            # The cache of key and value holds a stem once for each option: long ones go in smaller parts.
+            room = min(self.scored, max(1, _CACHED // length))
+            sizes = [sum(map(len, self.items[n].tails)) + length - self.items[n].start for n in some]
+            for part in _packed(some, sizes, room):
+                self.out[part] = self._score([self.items[number] for number in part], done, cache)
+                self.advance(len(part))
+
+    def _trunk(self, group: list[int]) -> int:
+        # What comes before the first scored token must run with its item, and so must one token at least.
+        shared = _shared([self.items[group[0]].stem, self.items[group[-1]].stem])  # in order: the rest share it, too
+        return min(shared, min(self.items[number].start for number in group) - 1)
+
+    def _groups(self, numbers: list[int], done: int) -> Iterator[list[int]]:
+        """Neighbours that share enough of what is still to run to make it worth running apart."""
+        group: list[int] = []
+        for number in numbers:
+            if group:
+                trunk = self._trunk([*group, number])
+                # A group with all that is left in common but a token or two would gain nothing by going on.
+                left = len(self.items[number].stem) - done
+                if trunk - done < max(_WORTH_SHARING, left // 2):
+                    yield group
+                    group = []
+            group.append(number)
+        if group:
+            yield group
+
+    def _score(self, items: list[_Item], done: int, cache: object | None) -> NDArray[np.float64]:
+        """Scores of items whose stems are equally long; shape (items, options)."""
+        k, device = len(items[0].tails), self.model.device
+        if cache is not None:
+            cache = copy.deepcopy(cache)
+            cache.batch_repeat_interleave(len(items))  # type: ignore[attr-defined]
+        length = len(items[0].stem) - done
+        stems = torch.tensor([item.stem[done:] for item in items], device=device)
+        # In each stem: what its scored tokens follow, then its last position, which all first tokens of tails follow.
+        within = [
+            (row, at - done - 1, item.stem[at])
+            for row, item in enumerate(items)
+            for at in range(item.start, len(item.stem))
+        ]
+        at = [row * length + before for row, before, _ in within] + [
+            row * length + length - 1 for row in range(len(items))
+        ]
+        logits, cache = self.project(stems, torch.tensor(at, device=device), cache=cache)
+        tails = [tail for item in items for tail in item.tails]
+        logits = logits.float()
+        normal = logits.logsumexp(1, keepdim=True)
+        first = torch.tensor([tail[0] for tail in tails], device=device).view(len(items), k)
+        total = (logits[len(within) :].gather(1, first) - normal[len(within) :]).double()
+        if within:
+            rows = torch.tensor([row for row, _, _ in within], device=device)
+            tokens = torch.tensor([[token] for _, _, token in within], device=device)
+            values = (logits[: len(within)].gather(1, tokens) - normal[: len(within)]).double()
+            total.index_add_(0, rows, values.expand(-1, k))
+        total = total.flatten()
+        width = max(map(len, tails)) - 1
+        if width:
+            cache.batch_repeat_interleave(k)  # type: ignore[attr-defined]
+            ids = torch.tensor([tail[:-1] + [0] * (width + 1 - len(tail)) for tail in tails], device=device)
+            rows = torch.tensor([row for row, tail in enumerate(tails) for _ in tail[1:]], device=device)
+            places = [row * width + i for row, tail in enumerate(tails) for i in range(len(tail) - 1)]
+            targets = torch.tensor([token for tail in tails for token in tail[1:]], device=device)
+            logits, _ = self.project(ids, torch.tensor(places, device=device), cache=cache)
+            logits = logits.float()
+            values = logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(1)
+            total.index_add_(0, rows, values.double())
+        return total.view(len(items), k).cpu().numpy()
 
 
 def _packed(numbers: list[int], sizes: list[int], budget: int) -> Iterator[list[int]]:
@@ -91,20 +217,6 @@ def _packed(numbers: list[int], sizes: list[int], budget: int) -> Iterator[list[
         yield part
 
 
-def _common_prefix(sequences: Sequence[Sequence[int]]) -> int:
-    """Length of what all sequences begin with, always shorter than the shortest of them."""
-    length = 0
-    for tokens in zip(*sequences, strict=False):
-        if len(set(tokens)) > 1:
-            break
-        length += 1
-    # Identical options, or one that is the beginning of another, keep a last token to be scored.
-    length = min(length, min(map(len, sequences)) - 1)
-    if length < 1:
-        raise ModelError("A prompt must encode to at least one token before its options; this tokenizer gives none.")
-    return length
-
-
 @dataclass
 class _Projection:
     """Runs the model so that its vocabulary projection sees chosen positions only.
@@ -116,10 +228,10 @@ class _Projection:
     model: LanguageModel
     positions: Tensor | None = None
 
-    def __call__(self, ids: Tensor, positions: Tensor, **arguments: object) -> tuple[Tensor, object]:
+    def __call__(self, ids: Tensor, positions: Tensor, cache: object | None = None) -> tuple[Tensor, object]:
         """Logits of shape (positions, vocabulary) at flat positions into (row, token), and the key/value cache."""
         self.positions = positions
-        output = self.model.model(input_ids=ids, use_cache=True, **arguments)
+        output = self.model.model(input_ids=ids, use_cache=True, past_key_values=cache)
         return output.logits[0], output.past_key_values
 
     def pick(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -140,32 +252,3 @@ def _projection(model: LanguageModel) -> Iterator[_Projection]:
         yield projection
     finally:
         handle.remove()
-
-
-def _score(
-    model: LanguageModel, project: _Projection, items: list[list[list[int]]], length: int
-) -> NDArray[np.float64]:
-    """Scores of items whose options share their first ``length`` tokens; shape (items, options)."""
-    k = len(items[0])
-    device = model.device
-    prefix = torch.tensor([some[0][:length] for some in items], device=device)
-    last = torch.arange(len(items), device=device) * length + length - 1
-    logits, cache = project(prefix, last)
-    tails = [option[length:] for some in items for option in some]
-    first = torch.tensor([tail[0] for tail in tails], device=device).view(len(items), k)
-    logits = logits.float()
-    total = (logits.gather(1, first) - logits.logsumexp(1, keepdim=True)).double().flatten()
-    width = max(len(tail) for tail in tails) - 1
-    if width:
-        cache.batch_repeat_interleave(k)  # type: ignore[attr-defined]
-        ids = torch.tensor([tail[:-1] + [0] * (width + 1 - len(tail)) for tail in tails], device=device)
-        rows = torch.tensor([row for row, tail in enumerate(tails) for _ in tail[1:]], device=device)
-        at = torch.tensor(
-            [row * width + i for row, tail in enumerate(tails) for i in range(len(tail) - 1)], device=device
-        )
-        targets = torch.tensor([token for tail in tails for token in tail[1:]], device=device)
-        logits, _ = project(ids, at, past_key_values=cache)
-        logits = logits.float()
-        values = logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(1)
-        total.index_add_(0, rows, values.double())
-    return total.view(len(items), k).cpu().numpy()

@@ -6,7 +6,7 @@ whatever asks the same question again, in this run or another, for this pair or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,31 @@ from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.profile import LanguageProfile, Profile
 from linguabridge.progress import Reporter
-from linguabridge.prompts import MAX_ANSWER_TOKENS, STOPS, answer_is_complete
+from linguabridge.prompts import Ending
 from linguabridge.texts import MAX_LENGTH, Text, load_text
+
+# What is asked together, and kept as soon as it is answered: a killed run loses one such batch. Batches are planned
+# from the whole list of questions, so that a run that goes on computes the same batches, and gets the same numbers.
+_BATCH_PROMPTS, _BATCH_CHARACTERS = 128, 50_000
+
+
+def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Cut an order of questions in batches.
+
+    Args:
+        order: numbers of the questions.
+        sizes: of each question by its number, in characters.
+    """
+    part: list[int] = []
+    held = 0
+    for number in order:
+        if part and (len(part) == _BATCH_PROMPTS or held + sizes[number] > _BATCH_CHARACTERS):
+            yield part
+            part, held = [], 0
+        part.append(number)
+        held += sizes[number]
+    if part:
+        yield part
 
 
 class Measurements:
@@ -59,34 +82,56 @@ class Measurements:
         return one
 
     def option_scores(
-        self, title: str, prompts: Sequence[str], options: Sequence[Sequence[str]]
+        self, title: str, prompts: Sequence[str], options: Sequence[Sequence[str]], *, whole: bool = False
     ) -> NDArray[np.float64]:
         """Likelihood of options; see :func:`linguabridge.likelihood.option_log_probabilities`."""
-        key = self._key(prompts=digest(list(prompts)), options=digest([list(some) for some in options]))
-        if found := self.cache.get("likelihood", key):
-            return found.arrays["scores"]
-        from linguabridge.likelihood import option_log_probabilities
-
-        model = self.model.loaded
+        # By text, so that prompts with a common beginning come together and share it.
+        order = sorted(range(len(prompts)), key=lambda i: prompts[i])
+        found: dict[int, NDArray[np.float64]] = {}
         with self.reporter.step(title, len(prompts)) as advance:
-            scores = option_log_probabilities(model, prompts, options, advance=advance)
-        self.cache.put("likelihood", key, {"scores": scores}, {"about": title})
-        return scores
+            for part in planned(order, [len(p) + sum(map(len, o)) for p, o in zip(prompts, options, strict=True)]):
+                asked, choices = [prompts[i] for i in part], [list(options[i]) for i in part]
+                key = self._key(prompts=digest(asked), options=digest(choices), whole=whole)
+                if stored := self.cache.get("likelihood", key):
+                    scores = stored.arrays["scores"]
+                    advance(len(part))
+                else:
+                    from linguabridge.likelihood import option_log_probabilities
 
-    def answers(self, title: str, prompts: Sequence[str]) -> list[str]:
+                    scores = option_log_probabilities(self.model.loaded, asked, choices, whole=whole, advance=advance)
+                    self.cache.put("likelihood", key, {"scores": scores}, {"about": title})
+                found.update(zip(part, scores, strict=True))
+        return np.array([found[i] for i in range(len(prompts))])
+
+    def answers(self, title: str, prompts: Sequence[str], ending: Ending) -> list[str]:
         """Greedy answers, raw; see :func:`linguabridge.generate.greedy_answers`."""
-        key = self._key(prompts=digest(list(prompts)), max_new_tokens=MAX_ANSWER_TOKENS, until=list(STOPS))
-        if found := self.cache.get("answers", key):
-            return list(found.facts["answers"])
-        from linguabridge.generate import greedy_answers
-
-        model = self.model.loaded
+        order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i]))  # alike in length together
+        found: dict[int, str] = {}
         with self.reporter.step(title, len(prompts)) as advance:
-            answers = greedy_answers(
-                model, prompts, finished=answer_is_complete, max_new_tokens=MAX_ANSWER_TOKENS, advance=advance
-            )
-        self.cache.put("answers", key, {}, {"about": title, "answers": answers})
-        return answers
+            for part in planned(order, [len(prompt) for prompt in prompts]):
+                asked = [prompts[i] for i in part]
+                key = self._key(
+                    prompts=digest(asked),
+                    max_new_tokens=ending.max_new_tokens,
+                    until=list(ending.stops),
+                    quoted=ending.quoted,
+                )
+                if stored := self.cache.get("answers", key):
+                    texts = list(stored.facts["answers"])
+                    advance(len(part))
+                else:
+                    from linguabridge.generate import greedy_answers
+
+                    texts = greedy_answers(
+                        self.model.loaded,
+                        asked,
+                        finished=ending.reached,
+                        max_new_tokens=ending.max_new_tokens,
+                        advance=advance,
+                    )
+                    self.cache.put("answers", key, {}, {"about": title, "answers": texts})
+                found.update(zip(part, texts, strict=True))
+        return [found[i] for i in range(len(prompts))]
 
     def probe_matrix(
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False

@@ -3,16 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from linguabridge.languages import REFERENCE_ENDONYMS, Language
 
 ARROW = "→"
 TERMINATOR = '"'  # closes an answer, and counts in its likelihood
-MAX_ANSWER_TOKENS = 30
 STOPS = ('"', "”", "“", "«", "»", "„", "「", "」", ",", "،", "，", "、", ARROW, "\n")
 
 
 _OPENING = "“„«»「"  # some models open a quote in their language's own style once more
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is asked.
+
+    Attributes:
+        text: the question; all of the user's turn where a chat template is used.
+        start: how the answer begins: an opening quote, say. Written after ``text``, in a chat in the model's turn.
+    """
+
+    text: str
+    start: str = ""
+
+    @property
+    def written(self) -> str:
+        """The prompt of a plain (not chat) model."""
+        return self.text + self.start
+
+
+@dataclass(frozen=True)
+class Ending:
+    """When a generated answer is whole, and which part of the text is the answer.
+
+    Attributes:
+        stops: any of these ends the answer.
+        max_new_tokens: the answer ends here in any case.
+        quoted: the prompt has opened a quote; a second opening quote, in another style, is no end.
+    """
+
+    stops: tuple[str, ...]
+    max_new_tokens: int
+    quoted: bool = False
+
+    def reached(self, text: str) -> bool:
+        """Whether nothing more need be generated after ``text``."""
+        rest = self._rest(text)
+        return any(stop in rest for stop in self.stops)
+
+    def cut(self, text: str) -> str:
+        """The answer alone, white space around it off."""
+        rest = self._rest(text)
+        end = min((at for at in (rest.find(stop) for stop in self.stops) if at >= 0), default=len(rest))
+        return rest[:end].strip()
+
+    def _rest(self, text: str) -> str:
+        return _after_opening(text) if self.quoted else text.lstrip()
+
+
+# A word: up to the first closing quote, comma, arrow or line end, all its words kept (the published code keeps the
+# first only). The prompt has opened the quote already, so a text that begins with a plain quote or a line end is empty.
+WORD = Ending(STOPS, max_new_tokens=30, quoted=True)
 
 
 def endonym(language: Language, *, reference: bool = False) -> str:
@@ -45,30 +97,6 @@ def answer_prompt(prompt: str) -> str:
     Small base models without it leave the pattern and begin a new paragraph; with it they answer.
     """
     return f'{prompt}"'
-
-
-def answer_is_complete(text: str) -> bool:
-    """Whether a generated text holds an answer and its end, so that nothing more need be generated.
-
-    Args:
-        text: what the model wrote after :func:`answer_prompt`.
-    """
-    rest = _after_opening(text)
-    return any(stop in rest for stop in STOPS)
-
-
-def first_answer(text: str) -> str:
-    """The word a model answered: what stands before the first closing quote, comma, arrow or line end.
-
-    All words before that end are kept (the published code keeps the first only). The prompt has opened the quote
-    already, so a text that begins with a plain quote or a line end is an empty answer.
-
-    Args:
-        text: what the model wrote after :func:`answer_prompt`.
-    """
-    rest = _after_opening(text)
-    end = min((at for at in (rest.find(stop) for stop in STOPS) if at >= 0), default=len(rest))
-    return rest[:end].strip()
 
 
 def _after_opening(text: str) -> str:

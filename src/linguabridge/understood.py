@@ -11,7 +11,7 @@ from linguabridge.choices import Choice, gold_ranks
 from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, normalise_word
 from linguabridge.measure import Measurements
-from linguabridge.prompts import answer_prompt, endonym, first_answer, option_text, translation_prompt
+from linguabridge.prompts import WORD, answer_prompt, endonym, option_text, translation_prompt
 
 FEWEST = 30  # understood entries under which the best-ranked ones are taken instead
 BEST_RANKED = 100
@@ -68,9 +68,9 @@ def understood_probes(
     names = [endonym(source, reference=reference), endonym(target, reference=reference)]
     prompts = [translation_prompt(names, [choice.entry.source]) for choice in choices]
     if reference:
-        replies = measure.answers("Words the model understands", [answer_prompt(prompt) for prompt in prompts])
+        replies = measure.answers("Words the model understands", [answer_prompt(prompt) for prompt in prompts], WORD)
         right = [
-            normalise_word(first_answer(reply)) in {normalise_word(word) for word in choice.entry.targets}
+            normalise_word(WORD.cut(reply)) in {normalise_word(word) for word in choice.entry.targets}
             for choice, reply in zip(choices, replies, strict=True)
         ]
         if sum(right) >= FEWEST:
