@@ -6,11 +6,16 @@
   matrices: tr(K H L H) as it is written, and the cheapest we could write, which computes the very same numbers as ours.
 - statistics: tokens per second of activation statistics ÷ those of a bare forward pass over the same batches, without
   hooks and without the vocabulary projection.
+- likelihood: seconds to rank 100 words among 10 options each, Arabic to Hebrew, and achieved operations per second
+  beside the machine's own in matrix products of the model's sizes; bench/flops.py says what is counted.
+- harness: items of Belebele per second by our likelihoods ÷ by lm-evaluation-harness, and whether both pick the same
+  options; bench/harness.py says how. Needs lm-eval (``pip install '.[bench]'``) and Belebele (``--data``).
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -18,8 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from bench.harness import bench_harness
+from bench.likelihood import bench_likelihood
+from bench.timing import REPEATS, timed
 from linguabridge import languages
 from linguabridge.batches import batches, token_budget
 from linguabridge.cache import Cache, default_cache_dir, versions
@@ -38,15 +45,9 @@ from linguabridge.hardware import set_threads
 from linguabridge.model import LanguageModel, open_model
 from linguabridge.texts import load_text
 
-REPEATS = 5
+ROOT = Path(__file__).parent.parent
+FIGURES = ("dependence", "statistics", "likelihood", "harness", "recommend")
 Matrix = NDArray[np.float32]
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that a piece of work takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def bench_recommend() -> dict[str, Any]:
@@ -158,36 +159,94 @@ def bench_statistics(model: LanguageModel) -> dict[str, Any]:
     }
 
 
+def rows(results: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """The table: figure, measured, spread, goal."""
+    if one := results.get("dependence"):
+        spread = f"{one['spread'][0]:.0f} to {one['spread'][1]:.0f}"
+        goal = f"≥ {one['goal']} ×"
+        yield "loop over pairs, tr(K H L H) ÷ all pairs at once", f"{one['textbook_ratio']:.0f} ×", "", goal
+        yield "loop over pairs, one product each ÷ the same", f"{one['ratio']:.0f} ×", spread, ""
+    if one := results.get("statistics"):
+        spread = f"{one['spread'][0]:.3f} to {one['spread'][1]:.3f}"
+        yield "tokens/s with statistics ÷ bare", f"{one['ratio']:.3f}", spread, f"≥ {one['goal']}"
+    if one := results.get("likelihood"):
+        spread = f"{one['seconds_spread'][0]:.1f} to {one['seconds_spread'][1]:.1f} s"
+        counted = one["body_gflop"] + one["attention_gflop"] + one["projection_gflop"]
+        yield f"likelihood of {one['words']} words × {one['options']} options", f"{one['seconds']:.1f} s", spread, ""
+        yield (
+            f"operations per second, {counted:,.0f} GFLOP counted; matrix products alone",
+            f"{one['gflop_per_s']:.0f}; {one['machine_gflop_per_s']:.0f} GFLOP/s",
+            "",
+            "",
+        )
+        spread = f"{one['share_spread'][0]:.0%} to {one['share_spread'][1]:.0%}"
+        yield "share of the machine's matrix products", f"{one['share']:.0%}", spread, ""
+    if one := results.get("harness"):
+        yield from harness_rows(one)
+    if one := results.get("recommend"):
+        yield "recommend ar he, empty cache", f"{one['first_s']:.0f} s", "", f"≤ {one['goal_first_s']} s"
+        yield "the same again", f"{one['second_s']:.1f} s", "", f"≤ {one['goal_second_s']} s"
+
+
+def harness_rows(one: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """The table's part on lm-evaluation-harness."""
+    if reason := one.get("not_measured"):
+        yield "items/s ÷ lm-evaluation-harness", "not measured", reason, ""
+        return
+    about = f"{one['items']} items on {one['passages']} passages"
+    for scoring in ("text", "letters"):
+        part = one[scoring]
+        yield (
+            f"Belebele by {scoring}, {about}: ours; harness {one['lm_eval']}, batches of {part['harness_batch_size']}",
+            f"{part['ours_items_per_s']:.2f}; {part['harness_items_per_s']:.2f} items/s",
+            "",
+            "",
+        )
+        spread = f"{part['spread'][0]:.1f} to {part['spread'][1]:.1f}"
+        yield f"  ours ÷ harness, {scoring}", f"{part['ratio']:.1f} ×", spread, f"≥ {one['goal']['ratio']} ×"
+        difference = f"log-likelihoods differ by ≤ {part['largest_difference']:.1g}"
+        yield f"  same pick, {scoring}", f"{part['same_picks']:.1%}", difference, f"≥ {one['goal']['same_picks']:.0%}"
+
+
+def figures(text: str) -> list[str]:
+    """Names of figures, separated by commas."""
+    names = text.split(",")
+    if unknown := set(names) - set(FIGURES):
+        raise argparse.ArgumentTypeError(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
+    return names
+
+
 def main() -> None:
     """Run all benchmarks, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, default=Path("bench/results.json"))
-    parser.add_argument("--only", choices=["recommend", "dependence", "statistics"])
+    parser.add_argument("--only", type=figures, default=FIGURES, help=f"some of {','.join(FIGURES)}")
+    data = Path(os.environ.get("LINGUABRIDGE_TEST_DATA") or ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=data, help="folder with belebele/ in it")
+    parser.add_argument("--items", type=int, default=60, help="of Belebele")
     chosen = parser.parse_args()
     set_threads()
     console = Console()
+
+    @functools.cache
+    def load() -> LanguageModel:
+        return open_model(cache=Cache(default_cache_dir())).loaded
+
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "dependence": bench_dependence,
-        "statistics": lambda: bench_statistics(open_model(cache=Cache(default_cache_dir())).loaded),
+        "statistics": lambda: bench_statistics(load()),
+        "likelihood": lambda: bench_likelihood(load()),
+        "harness": lambda: bench_harness(load, chosen.data, chosen.items),
         "recommend": bench_recommend,
     }
     results: dict[str, Any] = {}
-    for name, run in work.items():
-        if chosen.only in (None, name):
+    for name in FIGURES:
+        if name in chosen.only:
             console.print(f"{name}…")
-            results[name] = run()
+            results[name] = work[name]()
     table = Table("figure", "measured", "spread", "goal", title=f"{os.cpu_count()} cores, {platform.machine()}")
-    if one := results.get("dependence"):
-        spread = f"{one['spread'][0]:.0f} to {one['spread'][1]:.0f}"
-        goal = f"≥ {one['goal']} ×"
-        table.add_row("loop over pairs, tr(K H L H) ÷ all pairs at once", f"{one['textbook_ratio']:.0f} ×", "", goal)
-        table.add_row("loop over pairs, one product each ÷ the same", f"{one['ratio']:.0f} ×", spread, "")
-    if one := results.get("statistics"):
-        spread = f"{one['spread'][0]:.3f} to {one['spread'][1]:.3f}"
-        table.add_row("tokens/s with statistics ÷ bare", f"{one['ratio']:.3f}", spread, f"≥ {one['goal']}")
-    if one := results.get("recommend"):
-        table.add_row("recommend ar he, empty cache", f"{one['first_s']:.0f} s", "", f"≤ {one['goal_first_s']} s")
-        table.add_row("the same again", f"{one['second_s']:.1f} s", "", f"≤ {one['goal_second_s']} s")
+    for row in rows(results):
+        table.add_row(*row)
     console.print(table)
     chosen.json.write_text(json.dumps({**results, "versions": versions()}, indent=1) + "\n", encoding="utf-8")
 

@@ -22,3 +22,7 @@ class DownloadError(LinguabridgeError):
 
 class CacheError(LinguabridgeError):
     """The cache folder cannot be written or read."""
+
+
+class EndpointError(LinguabridgeError):
+    """A server that cannot be reached, refuses, or cannot do what is asked of it."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from linguabridge.cache import Cache, default_cache_dir, versions
 from linguabridge.check import Check, run_check
 from linguabridge.choices import make_choices
 from linguabridge.errors import InputError
+from linguabridge.json_values import plain
 from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
@@ -124,10 +124,8 @@ class Recommendation:
         """Everything, as JSON holds it."""
         from linguabridge.words import summary
 
-        body = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "pair"}
-        pair = {
-            f.name: _plain(getattr(self.pair, f.name)) for f in dataclasses.fields(self.pair) if f.name != "entries"
-        }
+        body = {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "pair"}
+        pair = {f.name: plain(getattr(self.pair, f.name)) for f in dataclasses.fields(self.pair) if f.name != "entries"}
         bridge = self.bridge.code if self.bridge else None
         return {
             "bridge": bridge,
@@ -378,14 +376,3 @@ def _check(
         reference=settings.reference,
         seed=settings.seed,
     )
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses, tuples and paths as JSON values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value

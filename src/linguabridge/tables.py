@@ -16,7 +16,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 def ranking_table(result: Recommendation) -> Table:
     """All candidates with their reasons."""
     first, last = result.ranking.window
-    table = _table(f"Candidates by dependence of their neurons on the shared ones ({result.ranking.estimator})")
+    table = new_table(f"Candidates by dependence of their neurons on the shared ones ({result.ranking.estimator})")
     table.add_column("bridge")
     table.add_column("score", justify="right")
     table.add_column("95 % interval", justify="right")
@@ -47,7 +47,7 @@ def ranking_table(result: Recommendation) -> Table:
 
 def check_table(check: Check) -> Table:
     """All arms of the check."""
-    table = _table(f"Check: word translation on {check.n} held-out words, the right one among 10")
+    table = new_table(f"Check: word translation on {check.n} held-out words, the right one among 10")
     for name in ("way", "P@1", "MRR", "gain", "95 % interval", "McNemar p", "exact", "copied"):
         table.add_column(name, justify="left" if name == "way" else "right")
     for arm in check.arms:
@@ -69,7 +69,8 @@ def check_table(check: Check) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
+def new_table(title: str) -> Table:
+    """An empty table in the style of all tables here."""
     # No vertical lines and no padding at the edges: eight columns fit a terminal of 80.
     return Table(
         title=title,

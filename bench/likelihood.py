@@ -1,0 +1,49 @@
+"""Words ranked among ten by likelihood: seconds, and what share of the machine's matrix products they get."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from bench.flops import Rates, count, machine
+from bench.timing import timed
+from linguabridge import languages
+from linguabridge.engines.engine import TEXT
+from linguabridge.likelihood import option_log_probabilities
+from linguabridge.model import LanguageModel
+from linguabridge.tasks import bli
+from linguabridge.tasks.task import Data, Said
+
+SOURCE, TARGET, WORDS, REPEATS = "ar", "he", 100, 3
+
+
+def bench_likelihood(model: LanguageModel) -> dict[str, Any]:
+    """Seconds for 100 words × 10 options, beside counted operations and the machine's own rate, interleaved."""
+    source, target = languages.parse(SOURCE), languages.parse(TARGET)
+    items = bli.load(source, target, Data()).items[:WORDS]
+    questions = [bli.ask(item, [Said(source, item.text)], target, TEXT) for item in items]
+    prompts, options = [one.prompt.written for one in questions], [one.options for one in questions]
+    counted = count(model, prompts, options)
+    option_log_probabilities(model, prompts[:4], options[:4])
+    measured: list[tuple[Rates, float]] = [
+        (machine(model), timed(lambda: option_log_probabilities(model, prompts, options))) for _ in range(REPEATS)
+    ]
+    shares = [rates.seconds(counted) / seconds for rates, seconds in measured]
+    seconds = statistics.median(one for _, one in measured)
+    return {
+        "words": len(items),
+        "options": len(options[0]),
+        "tokens": counted.tokens,
+        "scored_positions": counted.positions,
+        "body_gflop": counted.body / 1e9,
+        "attention_gflop": counted.attention / 1e9,
+        "projection_gflop": counted.projection / 1e9,
+        "seconds": seconds,
+        "seconds_spread": [min(one for _, one in measured), max(one for _, one in measured)],
+        "gflop_per_s": counted.total / seconds / 1e9,
+        "machine_gflop_per_s": counted.total / statistics.median(rates.seconds(counted) for rates, _ in measured) / 1e9,
+        "machine_body_gflop_per_s": statistics.median(rates.body for rates, _ in measured) / 1e9,
+        "machine_projection_gflop_per_s": statistics.median(rates.projection for rates, _ in measured) / 1e9,
+        "share": statistics.median(shares),
+        "share_spread": [min(shares), max(shares)],
+    }

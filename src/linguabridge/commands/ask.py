@@ -1,0 +1,140 @@
+"""``linguabridge ask``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from linguabridge.commands.options import (
+    DEFAULT_MODEL_NAME,
+    ChatTemplate,
+    Device,
+    Dtype,
+    Endpoint,
+    EndpointModel,
+    Model,
+    Remote,
+    Taps,
+    several,
+)
+from linguabridge.commands.output import check_writable, print_json
+from linguabridge.errors import InputError
+from linguabridge.progress import TerminalReporter
+
+if TYPE_CHECKING:
+    from linguabridge.engines.engine import Engine
+    from linguabridge.languages import Language
+
+
+def ask(
+    source: Annotated[str, typer.Argument(help="Language of the text: ar, arb_Arab, Arabic…")],
+    target: Annotated[str, typer.Argument(help="Language of the answer.")],
+    text: Annotated[str, typer.Argument(help="A word or a text; - to read it from standard input.")],
+    bridge: Annotated[
+        str | None,
+        typer.Option(help="Bridge, or several in a row: en,fr. By default the first in the ranking; '' for none."),
+    ] = None,
+    candidates: Annotated[
+        str | None, typer.Option(help="Bridges to choose from: en,fr,sw. Default: the paper's 15 without the pair.")
+    ] = None,
+    recommendation: Annotated[
+        Path | None, typer.Option(help="Folder of an earlier `recommend --out`.", metavar="DIR")
+    ] = None,
+    model: Model = DEFAULT_MODEL_NAME,
+    endpoint: Endpoint = None,
+    endpoint_model: EndpointModel = None,
+    chat_template: ChatTemplate = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    taps: Taps = None,
+    trust_remote_code: Remote = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Send one word or text through the recommended bridge, and show both steps.
+
+    Examples: `linguabridge ask ar he قطة` · `linguabridge ask sw en "Habari ya asubuhi" --bridge fr`
+    """
+    from linguabridge.settings import Settings, check_pair
+
+    settings = Settings(candidates=several(candidates), check=0)
+    s, t, _ = check_pair(source, target, settings)
+    bridges = _bridges(bridge, s, t)
+    if (endpoint is None) != (endpoint_model is None):
+        raise InputError("--endpoint and --endpoint-model go together: the address of a server, and a model it serves.")
+    if text == "-":
+        text = sys.stdin.read()
+    if not text.strip():
+        raise InputError("There is no text to ask about: give it after the languages, or - to read standard input.")
+    check_writable(None, None)
+    from linguabridge.asking import ask_through
+    from linguabridge.cache import Cache, default_cache_dir
+    from linguabridge.engines.local import Local
+    from linguabridge.hardware import set_threads
+    from linguabridge.measure import Measurements
+    from linguabridge.model import ModelOptions, open_model
+
+    set_threads()
+    cache, reporter = Cache(default_cache_dir()), TerminalReporter()
+    cache.check_writable()
+    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    why = "as asked"
+    if bridges is None:
+        from linguabridge.evaluation.recommended import ranking_for
+
+        ranking = ranking_for(
+            s,
+            t,
+            files=[recommendation] if recommendation else [],
+            model=lambda: open_model(model, options, cache, reporter),
+            settings=settings,
+            cache=cache,
+            reporter=reporter,
+        )
+        if not ranking.order:
+            raise InputError(f"No candidate could be ranked for {s.name} to {t.name}; name a bridge with --bridge.")
+        bridges = ranking.order[:1]
+        why = "it stands out in the ranking" if ranking.stands_out else "first in the ranking, though none stands out"
+    engine: Engine
+    if endpoint and endpoint_model:
+        from linguabridge.engines.endpoint import open_endpoint
+
+        engine = open_endpoint(endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter)
+    else:
+        engine = Local(Measurements(open_model(model, options, cache, reporter), cache, reporter), chat=chat_template)
+    asked = ask_through(engine, s, t, text, bridges)
+    if json_output:
+        steps = [{"language": said.language.code, "text": said.text} for said in asked.steps]
+        print_json({"answer": asked.answer, "steps": steps, "prompts": list(asked.prompts), "why": why})
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for said in asked.steps:
+        table.add_row(f"{said.language.name} ({said.language.code})", Text(said.text or "– (the model gave no answer)"))
+    console = Console()
+    console.print(table)
+    missing = [one.name for one in bridges if one not in [said.language for said in asked.steps]]
+    if missing:
+        console.print(f"The model gave no {' or '.join(missing)} text, so that step was left out.", style="dim")
+    if bridges:
+        console.print(f"Bridge: {' → '.join(one.name for one in bridges)} ({why}).", style="dim", highlight=False)
+
+
+def _bridges(bridge: str | None, source: Language, target: Language) -> tuple[Language, ...] | None:
+    """The bridges named; None where they are to be recommended."""
+    from linguabridge.languages import parse
+
+    codes = several(bridge)
+    if codes is None:
+        return None
+    found = tuple(map(parse, codes))
+    for one in found:
+        if one in (source, target):
+            raise InputError(f"The bridge {one.name} ({one.code}) is the source or the target itself; name another.")
+    return found

@@ -1,0 +1,228 @@
+"""``linguabridge evaluate``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+
+from linguabridge.commands.options import (
+    DEFAULT_MODEL_NAME,
+    ChatTemplate,
+    Concurrency,
+    Device,
+    Dtype,
+    Endpoint,
+    EndpointModel,
+    Model,
+    Remote,
+    Taps,
+    several,
+)
+from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.errors import InputError
+from linguabridge.progress import TerminalReporter
+
+if TYPE_CHECKING:
+    from linguabridge.engines.engine import Engine
+    from linguabridge.evaluation.results import Evaluation
+
+
+def evaluate(
+    pairs: Annotated[list[str], typer.Argument(help="Pairs SOURCE:TARGET (ar:he sw:de), or one pair as two words.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            help="bli (words), mrc (Belebele), nli (XNLI), math (MGSM), topics (SIB-200), choice (XCOPA), translate "
+            "(FLORES), or a Python file of your own; several between commas.",
+            metavar="NAMES",
+        ),
+    ] = "bli",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of local data sets in upstream layouts (belebele/, sib200/…), so that none is downloaded."
+        ),
+    ] = None,
+    bridge: Annotated[
+        str | None, typer.Option(help="Bridges to go through in any case: en,fr. Default: en. '' for none.")
+    ] = None,
+    arms: Annotated[
+        str,
+        typer.Option(
+            help="More ways: recommended, random, oracle, dictionary, chain, vote, or all. '' for none.",
+            metavar="NAMES",
+        ),
+    ] = "recommended",
+    best: Annotated[int, typer.Option(help="How many bridges chain and vote take.")] = 3,
+    candidates: Annotated[
+        str | None, typer.Option(help="Bridges to choose from: en,fr,sw. Default: the paper's 15 without the pair.")
+    ] = None,
+    recommendation: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of an earlier `recommend --out`, several between commas; pairs without one are ranked now.",
+            metavar="DIRS",
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Items of each task and pair, at most; 10 or more.")] = None,
+    shots: Annotated[int, typer.Option(help="Demonstrations before every question.")] = 0,
+    shots_language: Annotated[
+        str | None, typer.Option(help="Language of the demonstrations' texts; the source by default.")
+    ] = None,
+    scoring: Annotated[
+        str | None,
+        typer.Option(
+            help="How options are chosen: text (likelihood of the option), letters (of its letter), generated (an "
+            "answer, parsed). Each task has its default."
+        ),
+    ] = None,
+    normalise: Annotated[
+        str, typer.Option(help="Likelihood of an option: sum, byte (per byte), pmi (minus that without the question).")
+    ] = "sum",
+    lexicon: Annotated[
+        str, typer.Option(help="For words: cldr, muse, or a TSV or CSV file.", metavar="NAME|FILE")
+    ] = "cldr",
+    lexicon_dir: Annotated[Path | None, typer.Option(help="Folder of MUSE dictionaries.")] = None,
+    texts: Annotated[
+        str | None, typer.Option(help="Texts to read neurons on, as in recommend.", metavar="WHERE")
+    ] = None,
+    tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most; 200 or more.")] = 5000,
+    probes: Annotated[int, typer.Option(help="Words that probe neurons; at least 20.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    model: Model = DEFAULT_MODEL_NAME,
+    endpoint: Endpoint = None,
+    endpoint_model: EndpointModel = None,
+    chat_template: ChatTemplate = False,
+    concurrency: Concurrency = 8,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    taps: Taps = None,
+    trust_remote_code: Remote = False,
+    show_prompts: Annotated[
+        bool, typer.Option("--show-prompts", help="Show the prompts of one item in every arm, and ask nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for items.parquet, summary.json and manifest.json. Default: ./evaluation"),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Also write the summary to a file; - for standard output, and nothing else there."),
+    ] = None,
+) -> None:
+    """Measure on real tasks whether going through a bridge language helps.
+
+    Examples: `linguabridge evaluate ar:he` · `linguabridge evaluate sw:de id:de --task bli,mrc,topics --data DIR
+    --limit 60`
+    """
+    from linguabridge.evaluation.settings import ARMS, EvaluationSettings, fixed_bridges, parse_pairs
+    from linguabridge.settings import Settings, check_pair
+
+    settings = EvaluationSettings(
+        tasks=several(task) or (),
+        data=data,
+        bridges=several(bridge),
+        arms=ARMS if arms.strip() == "all" else several(arms) or (),
+        best=best,
+        limit=limit,
+        shots=shots,
+        shots_language=shots_language,
+        scoring=scoring,
+        normalise=normalise,
+        recommendations=tuple(map(Path, several(recommendation) or ())),
+        recommend=Settings(
+            candidates=several(candidates),
+            lexicon=lexicon,
+            lexicon_dir=lexicon_dir,
+            texts=texts,
+            tokens=tokens,
+            probes=probes,
+            check=0,
+            seed=seed,
+        ),
+    )
+    chosen = parse_pairs(pairs)
+    for source, target in chosen:  # what costs nothing to refuse is refused before torch is imported
+        s, t, _ = check_pair(source, target, settings.recommend)
+        fixed_bridges(s, t, settings)
+    if (endpoint is None) != (endpoint_model is None):
+        raise InputError("--endpoint and --endpoint-model go together: the address of a server, and a model it serves.")
+    folder = out or Path("evaluation")
+    check_writable(folder, json_file)
+    from linguabridge.cache import Cache, default_cache_dir
+    from linguabridge.model import ModelOptions
+
+    cache = Cache(default_cache_dir())
+    reporter = TerminalReporter()
+    if show_prompts:
+        from linguabridge.evaluation.preview import preview
+
+        Console().print(preview(chosen, settings, cache), highlight=False, markup=False, soft_wrap=True)
+        return
+    engine: Engine | None = None
+    if endpoint and endpoint_model:
+        from linguabridge.engines.endpoint import open_endpoint
+
+        engine = open_endpoint(
+            endpoint,
+            endpoint_model,
+            chat=chat_template,
+            cache=cache,
+            reporter=reporter,
+            concurrency=concurrency,
+        )
+    from linguabridge.evaluation.evaluate import evaluate as run
+    from linguabridge.evaluation.files import check_folder, write_folder
+    from linguabridge.hardware import set_threads
+
+    set_threads()
+    started = time.time()
+    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    found = run(
+        chosen,
+        model=model,
+        options=options,
+        settings=settings,
+        chat=chat_template,
+        engine=engine,
+        before=lambda body: check_folder(folder, body),
+        cache=cache,
+        reporter=reporter,
+    )
+    write_folder(folder, found, command=command_line(), started=started)
+    if json_file and str(json_file) == "-":
+        from linguabridge.evaluation.files import summary_body
+
+        print_json(summary_body(found))
+        return
+    if json_file:
+        from linguabridge.commands.output import write_json
+        from linguabridge.evaluation.files import summary_body
+
+        write_json(json_file, summary_body(found))
+    show(found, folder, Console())
+
+
+def show(found: Evaluation, folder: Path, console: Console) -> None:
+    """Print an evaluation: words first, then the tables."""
+    from linguabridge.evaluation.tables import result_table
+    from linguabridge.evaluation.words import headline
+
+    console.print()
+    console.print(Padding(headline(found), (0, 0, 1, 0)), highlight=False, markup=False)
+    for result in found.results:
+        console.print(result_table(result))
+        for note in result.notes:
+            console.print(Padding(note, (0, 0, 0, 2)), highlight=False, markup=False)
+        console.print()
+    console.print(
+        f"Every item with its prompt, answer and score: {folder / 'items.parquet'}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,34 @@
+"""``linguabridge inspect``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Remote, Taps
+from linguabridge.progress import TerminalReporter
+
+
+def inspect_model(
+    model: Annotated[str, typer.Argument(help="The embedded default, a Hugging Face id, a folder, or a GGUF file.")] = (
+        DEFAULT_MODEL_NAME
+    ),
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    taps: Taps = None,
+    trust_remote_code: Remote = False,
+) -> None:
+    """Show a model's layers, where its neurons are read, its dtype and its memory."""
+    from linguabridge.inspection import inspect
+    from linguabridge.model import ModelOptions
+
+    reporter = TerminalReporter()
+    table = Table(show_header=False, title=model)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for name, value in inspect(model, ModelOptions(device, dtype, taps, trust_remote_code), reporter).items():
+        table.add_row(name, value)
+    Console().print(table)

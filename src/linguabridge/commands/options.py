@@ -1,0 +1,42 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str,
+    typer.Option(help="The embedded default, a Hugging Face id, a local folder, or a GGUF file.", show_default=True),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Dtype = Annotated[str, typer.Option(help="auto (by what the hardware does well), float32, bfloat16, float16.")]
+Taps = Annotated[
+    str | None,
+    typer.Option(help="Activation modules, where the search fails: 'model.layers.{layer}.mlp.act_fn'.", metavar="NAME"),
+]
+ChatTemplate = Annotated[
+    bool, typer.Option("--chat-template", help="For instruction-tuned models: put prompts as a user's turn of a chat.")
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        help="An OpenAI-compatible server that answers instead: http://127.0.0.1:8000/v1. Its key is read from "
+        "OPENAI_API_KEY. --model is then the one whose neurons are read.",
+        metavar="URL",
+    ),
+]
+EndpointModel = Annotated[str | None, typer.Option(help="The model's name on that server.", metavar="NAME")]
+Concurrency = Annotated[int, typer.Option(help="Requests to the server at a time.")]
+Remote = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Off unless asked.")
+]
+
+DEFAULT_MODEL_NAME = "gemma-3-270m"  # as in linguabridge.embedded; named here so that --help needs no torch
+
+
+def several(text: str | None) -> tuple[str, ...] | None:
+    """What an option lists between commas or semicolons; None where it was not given."""
+    return None if text is None else tuple(one for one in map(str.strip, re.split("[,;]", text)) if one)

@@ -1,0 +1,42 @@
+"""Results on disk and on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from linguabridge.cache import write_atomically
+from linguabridge.errors import InputError
+
+
+def check_writable(out: Path | None, json_file: Path | None) -> None:
+    """Say before the work, not after it, that its result could not be written."""
+    for folder in filter(None, (out, json_file.parent if json_file and str(json_file) != "-" else None)):
+        existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise InputError(f"{folder} is no folder that can be written; choose another with --out or --json.")
+    if json_file and json_file.is_dir():
+        raise InputError(f"--json {json_file} is a folder; name a file.")
+
+
+def write_json(file: Path, body: dict[str, Any]) -> None:
+    """Write a whole JSON file, or nothing."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, (json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}).") from error
+
+
+def command_line() -> str:
+    """The command as it was given."""
+    return shlex.join(["linguabridge", *sys.argv[1:]])
+
+
+def print_json(body: dict[str, Any]) -> None:
+    """Write JSON, and nothing else, to standard output."""
+    sys.stdout.write(json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,66 @@
+"""The model in this process, by transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linguabridge.engines.engine import SCORINGS
+from linguabridge.errors import InputError
+from linguabridge.measure import Measurements
+from linguabridge.prompts import Ending, Prompt
+
+
+class Local:
+    """Answers by :class:`linguabridge.measure.Measurements`, prompts being written plainly or by the chat template.
+
+    Args:
+        measure: asks the model or the cache.
+        chat: put prompts as the user's turn of a chat, by the tokenizer's own template.
+    """
+
+    scorings = SCORINGS
+
+    def __init__(self, measure: Measurements, *, chat: bool = False) -> None:
+        self.measure = measure
+        self.chat = chat
+
+    @property
+    def name(self) -> str:
+        """What the user called the model."""
+        return self.measure.model.files.name
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Hashes of the model's files, its device and dtype, and whether the chat template is used."""
+        return {**self.measure.model.key, "revision": self.measure.model.files.revision, "chat_template": self.chat}
+
+    def option_scores(
+        self, title: str, prompts: Sequence[Prompt], options: Sequence[Sequence[str]], *, whole: bool = False
+    ) -> NDArray[np.float64]:
+        """See :meth:`linguabridge.engines.engine.Engine.option_scores`."""
+        return self.measure.option_scores(title, self._written(prompts), options, whole=whole)
+
+    def answers(self, title: str, prompts: Sequence[Prompt], ending: Ending) -> list[str]:
+        """See :meth:`linguabridge.engines.engine.Engine.answers`."""
+        return self.measure.answers(title, self._written(prompts), ending)
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+        if not self.chat:
+            return [prompt.written for prompt in prompts]
+        tokenizer = self.measure.model.loaded.tokenizer
+        if not tokenizer.chat_template:
+            raise InputError(
+                f"{self.name} has no chat template, so it is no instruction-tuned model; leave out --chat-template."
+            )
+        # A template writes BOS itself, and the tokenizer adds one to every text: one of them is enough.
+        twice = tokenizer.bos_token if self.measure.model.loaded.encode("a")[:1] == [tokenizer.bos_token_id] else None
+        written = []
+        for prompt in prompts:
+            chat = [{"role": "user", "content": prompt.text}]
+            text = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+            written.append(text.removeprefix(twice or "") + prompt.start)
+        return written

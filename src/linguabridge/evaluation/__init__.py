@@ -1,0 +1,1 @@
+"""Experiments: arms, demonstrations, statistics and results of ``linguabridge evaluate``."""

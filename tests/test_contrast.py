@@ -1,0 +1,249 @@
+"""Contrasts and Holm's correction against enumerations, examples worked by hand, scipy's own tests, and simulations."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm
+
+Scores = NDArray[np.float64]
+
+
+def differing(differences: Scores) -> tuple[Scores, Scores]:
+    """Scores of two arms with these differences."""
+    base = np.linspace(0.2, 0.6, len(differences))
+    return base + differences, base
+
+
+def by_enumeration(differences: Scores) -> float:
+    """Share of all sign flips whose mean is no nearer to 0 than the one seen."""
+    seen = abs(sum(differences))
+    flips = itertools.product((1, -1), repeat=len(differences))
+    sums = [abs(sum(s * d for s, d in zip(signs, differences, strict=True))) for signs in flips]
+    return sum(one >= seen - 1e-9 for one in sums) / len(sums)
+
+
+# Holm
+
+
+def test_holm_by_hand() -> None:
+    # Four hypotheses: .005 × 4, .01 × 3, then .03 × 2 and .04 × 1, raised to the one before it.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    # As R's p.adjust(c(.01, .02, .03, .04, .05), "holm") has it: .05 .08 .09 .09 .09.
+    assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
+
+
+def test_holm_leaves_one_alone_caps_at_one_and_takes_none() -> None:
+    assert holm([]) == []
+    assert holm([0.03]) == [0.03]
+    assert holm([0.6, 0.7, 0.2]) == pytest.approx([1.0, 1.0, 0.6])
+    assert holm([0.02, 0.02]) == pytest.approx([0.04, 0.04])
+
+
+def test_holm_decides_as_the_step_down_procedure_does() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        p = rng.random(7) ** 4
+        rejected = set()
+        for place, i in enumerate(np.argsort(p)):
+            if p[i] > 0.05 / (7 - place):
+                break
+            rejected.add(int(i))
+        adjusted = holm(p.tolist())
+        assert {i for i, one in enumerate(adjusted) if one <= 0.05} == rejected
+        assert all(one >= raw for one, raw in zip(adjusted, p, strict=True))
+
+
+# p-values
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(9, 1), (1, 9), (4, 4), (6, 0), (1, 0)])
+def test_right_or_wrong_is_the_binomial_test_of_items_that_changed(gained: int, lost: int) -> None:
+    scores = np.array([1.0] * gained + [0.0] * lost + [1.0] * 5 + [0.0] * 3)
+    baseline = np.array([0.0] * gained + [1.0] * lost + [1.0] * 5 + [0.0] * 3)
+    found = contrast(scores, baseline, 0, binary=True)
+    assert found.p == pytest.approx(stats.binomtest(gained, gained + lost).pvalue)
+    assert (found.test, found.gained, found.lost, found.p_holm) == (MCNEMAR, gained, lost, None)
+    assert found.difference.value == pytest.approx((gained - lost) / len(scores))
+
+
+def test_graded_scores_are_tested_by_every_flip_of_signs() -> None:
+    rng = np.random.default_rng(1)
+    for differences in (rng.normal(0.1, 0.2, 8), np.array([0.5, 0, 0.5, -0.5, 0.5, 0, 0.25, 0.25]), rng.normal(size=2)):
+        found = contrast(*differing(differences), 0, binary=False)
+        assert found.p == pytest.approx(by_enumeration(differences), abs=1e-12)
+        assert found.test == PERMUTATION
+        assert (found.gained, found.lost) == (sum(differences > 0), sum(differences < 0))
+
+
+def test_many_graded_scores_are_tested_as_scipy_does() -> None:
+    differences = np.random.default_rng(2).normal(0.15, 1, 150)
+    ours = contrast(*differing(differences), 0, binary=False).p
+    theirs = stats.permutation_test(
+        (differences,),
+        lambda x, axis: x.mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=9999,
+        rng=np.random.default_rng(0),
+        batch=1000,
+        vectorized=True,
+    ).pvalue
+    assert 0.01 < theirs < 0.5
+    assert ours == pytest.approx(theirs, abs=4 * np.sqrt(theirs / 9999))
+    assert ours == pytest.approx(float(stats.ttest_1samp(differences, 0).pvalue), abs=0.02)
+
+
+def test_exact_and_random_flips_agree_at_their_border() -> None:
+    differences = np.random.default_rng(3).normal(0.4, 1, 17)
+    random = contrast(*differing(differences), 0, binary=False).p
+    assert random == pytest.approx(by_enumeration(differences), abs=0.01)
+
+
+def test_a_p_value_stays_small_after_many_comparisons() -> None:
+    found = contrast(*differing(np.full(60, 0.2)), 0, binary=False)
+    assert 0 < found.p * 4000 < 0.05
+
+
+def test_rounding_is_no_difference() -> None:
+    third = np.full(20, 1 / 3)
+    found = contrast(third + 1e-16, third - 5e-17, 0, binary=False)
+    assert (found.gained, found.lost, found.p) == (0, 0, 1)
+    assert (found.difference.low, found.difference.high) == (0, 0)
+
+
+# Little or no data, and what is refused
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_no_item_and_one_item_show_nothing(binary: bool) -> None:
+    none = contrast(np.array([]), np.array([]), 0, binary=binary)
+    assert (none.p, none.gained, none.lost) == (1, 0, 0)
+    assert np.isnan([none.difference.value, none.difference.low, none.difference.high, none.detectable]).all()
+    one = contrast(np.array([1.0]), np.array([0.0]), 0, binary=binary)
+    assert (one.p, one.gained, one.lost) == (1, 1, 0)
+    assert (one.difference.low, one.difference.high) == (1, 1)
+    assert np.isnan(one.detectable)
+
+
+def test_arms_alike_tell_of_right_answers_what_was_detectable_and_of_graded_ones_nothing() -> None:
+    same = np.array([0.0, 1.0] * 50)
+    right, graded = contrast(same, same, 0, binary=True), contrast(same, same, 0, binary=False)
+    assert right.p == graded.p == 1
+    assert right.difference == graded.difference
+    assert (right.difference.value, right.difference.low, right.difference.high) == (0, 0, 0)
+    assert np.isnan(graded.detectable)
+    # Of 100 items that change for the better at this rate, six or more do in 80 % of cases.
+    assert stats.binom.sf(5, 100, right.detectable) == pytest.approx(0.8)
+    assert np.isnan(contrast(same[:5], same[:5], 0, binary=True).detectable)
+
+
+def test_scores_that_cannot_be_compared_are_refused() -> None:
+    good = np.array([0.0, 1.0, 1.0])
+    for scores, binary in (
+        (np.array([0.0, np.nan, 1.0]), False),
+        (np.array([0.0, np.inf, 1.0]), False),
+        (np.array([0.0, 0.5, 1.0]), True),
+        (np.array([0.0, 1.0]), False),
+        (np.array([0.0]), False),
+    ):
+        with pytest.raises(ValueError, match=r"Scores|score"):
+            contrast(scores, good, 0, binary=binary)
+        with pytest.raises(ValueError, match=r"Scores|score"):
+            contrast(good, scores, 0, binary=binary)
+
+
+def test_contrast_repeats_with_its_seed() -> None:
+    rng = np.random.default_rng(4)
+    a, b = rng.random(40), rng.random(40)
+    assert contrast(a, b, 5, binary=False) == contrast(a, b, 5, binary=False) != contrast(a, b, 6, binary=False)
+
+
+# The interval, errors and power
+
+
+def test_interval_is_that_of_a_naive_bootstrap() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.random(60), rng.random(60) ** 2
+    found = contrast(a, b, 0, binary=False).difference
+    means = []
+    for _ in range(4000):
+        drawn = rng.integers(0, 60, 60)
+        means.append(a[drawn].mean() - b[drawn].mean())
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert found.value == pytest.approx(a.mean() - b.mean())
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.006), pytest.approx(high, abs=0.006))
+
+
+def test_interval_covers_the_true_difference_about_95_times_in_100() -> None:
+    rng = np.random.default_rng(6)
+    inside = 0
+    for seed in range(150):
+        # One of two correlated right-or-wrong arms is .1 better.
+        drawn = rng.random(120)
+        arm, base = (drawn < 0.5).astype(float), (drawn < 0.4).astype(float)
+        change = rng.random(120) < 0.2
+        base[change] = rng.random(int(change.sum())) < 0.4
+        interval = contrast(arm, base, seed, binary=True).difference
+        inside += interval.low <= 0.1 <= interval.high
+    assert 135 <= inside <= 149  # 142.5 expected, 2.7 the standard deviation
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_false_alarms_are_no_more_than_5_in_100(binary: bool) -> None:
+    rng = np.random.default_rng(7)
+    p = []
+    for seed in range(200):
+        a, b = rng.random(15), rng.random(15)  # few, so that the permutations are exact and quick
+        p.append(contrast(a.round() if binary else a, b.round() if binary else b, seed, binary=binary).p)
+    assert np.mean(np.array(p) < 0.05) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
+    if not binary:
+        assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+def test_detectable_difference_of_graded_scores_is_found_4_times_in_5() -> None:
+    rng = np.random.default_rng(8)
+    n, spread = 100, 0.4
+    detectable = contrast(*differing(rng.normal(0, spread, n)), 0, binary=False).detectable
+    assert detectable == pytest.approx(2.8 * spread / np.sqrt(n), rel=0.2)
+    found = [stats.ttest_1samp(rng.normal(2.8 * spread / np.sqrt(n), spread, n), 0).pvalue < 0.05 for _ in range(4000)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_detectable_difference_of_right_answers_is_found_4_times_in_5(share: float) -> None:
+    """Whether many items change in both directions, or hardly any."""
+    rng = np.random.default_rng(9)
+    n = 400
+    changed = np.zeros(n)
+    changed[: int(share * n)] = np.tile([1, -1], n)[: int(share * n)]
+    base = (changed < 0).astype(float)
+    detectable = contrast(base + changed, base, 0, binary=True).detectable
+    # The same share of items changes, but more of them for the better.
+    up = (max(share, detectable) + detectable) / 2
+    down = max(share, detectable) - up
+    power = []
+    for _ in range(2000):
+        gained, lost, _ = rng.multinomial(n, [up, down, 1 - up - down])
+        power.append(stats.binomtest(gained, gained + lost).pvalue < 0.05)
+    assert np.mean(power) == pytest.approx(0.8, abs=0.05)
+
+
+def test_many_items_take_little_time_and_memory() -> None:
+    rng = np.random.default_rng(10)
+    a, b = rng.random(2500), rng.random(2500)
+    start = time.perf_counter()
+    contrast(a, b, 0, binary=False)
+    assert time.perf_counter() - start < 15  # about 1.5 on an idle core
+    tracemalloc.start()
+    try:
+        contrast(a[:2500], b[:2500], 0, binary=False)
+        assert tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,361 @@
+"""Experiments on tiny random models: arms against a naive reading of what they say they do."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_recommend import write_lexicon
+
+from linguabridge.cache import Cache
+from linguabridge.errors import InputError
+from linguabridge.evaluation import evaluate as evaluate_module
+from linguabridge.evaluation.evaluate import evaluate
+from linguabridge.evaluation.preview import preview
+from linguabridge.evaluation.results import Evaluation, Row
+from linguabridge.evaluation.settings import ARMS, EvaluationSettings, parse_pairs
+from linguabridge.languages import parse
+from linguabridge.lexicons import load_file, normalise_word
+from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.prompts import WORD
+from linguabridge.recommendation import recommend
+from linguabridge.settings import Settings
+from linguabridge.texts import load_text
+
+Folder = Callable[[str], Path]
+OPTIONS = ModelOptions("cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def lexicon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lexicon(tmp_path_factory.mktemp("lexicon") / "own.tsv", languages="en sw de fr it")
+
+
+@pytest.fixture(scope="module")
+def settings(lexicon: Path) -> EvaluationSettings:
+    found = Settings(candidates=("de", "fr", "it"), lexicon=str(lexicon), tokens=300, probes=40, check=0)
+    return EvaluationSettings(bridges=("de",), arms=ARMS, best=2, limit=12, recommend=found)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def found(tiny_model: Folder, cache: Cache, settings: EvaluationSettings) -> Evaluation:
+    return evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=settings, cache=cache)
+
+
+def rows(found: Evaluation, arm: str) -> list[Row]:
+    return [row for row in found.rows if row.arm == arm]
+
+
+def naive_log_probability(model: LanguageModel, text: str) -> float:
+    ids = torch.tensor([model.tokenizer(text).input_ids])
+    with torch.no_grad():
+        logits = model.model(input_ids=ids, use_cache=False).logits[0].double()
+    return sum(float(logits[i].log_softmax(0)[token]) for i, token in enumerate(ids[0, 1:].tolist()))
+
+
+def naive_answer(model: LanguageModel, prompt: str) -> str:
+    ids, new = model.tokenizer(prompt).input_ids, []
+    with torch.no_grad():
+        while len(new) < 30 and not WORD.reached(model.tokenizer.decode(new, skip_special_tokens=True)):
+            logits = model.model(input_ids=torch.tensor([ids + new]), use_cache=False).logits[0, -1]
+            new.append(int(logits.argmax()))
+            if new[-1] == model.model.generation_config.eos_token_id:
+                break
+    return WORD.cut(model.tokenizer.decode(new, skip_special_tokens=True))
+
+
+def rank(row: Row) -> int:
+    return 1 + sum(score >= row.option_scores[0] for score in row.option_scores[1:])
+
+
+def test_direct_items_are_ranked_by_the_full_forward_pass(found: Evaluation, tiny_loaded: Callable) -> None:
+    model = tiny_loaded("llama")
+    for row in rows(found, "direct")[:3]:
+        assert row.prompt == f'English:"{row.text}"→Kiswahili:"'
+        assert len(row.options) == 10
+        assert normalise_word(row.options[0].strip('"')) in {normalise_word(one) for one in row.gold}
+        expected = np.array([naive_log_probability(model, row.prompt + option) for option in row.options])
+        scores = np.array(row.option_scores)
+        np.testing.assert_allclose(scores - scores[0], expected - expected[0], rtol=1e-4, atol=1e-3)
+        assert row.score == 1 / rank(row)
+        assert row.right == (rank(row) == 1)
+        assert row.exact == (naive_answer(model, row.prompt) in row.gold)
+
+
+def test_bridge_word_is_the_models_own_greedy_answer(found: Evaluation, tiny_loaded: Callable) -> None:
+    model = tiny_loaded("llama")
+    for row in rows(found, "de")[:4]:
+        word = naive_answer(model, f'English:"{row.text}"→Deutsch:"')
+        assert row.bridge_texts == ((word,) if word else ())
+        assert row.without_bridge == (not word)
+        through = f'→Deutsch:"{word}"' if word else ""
+        assert row.prompt == f'English:"{row.text}"{through}→Kiswahili:"'
+
+
+def test_dictionary_puts_the_lexicons_word_in_the_prompt(found: Evaluation, lexicon: Path) -> None:
+    words = {entry.source: entry.targets[0] for entry in _pair(lexicon, "en", "de")}
+    for row in rows(found, "dictionary:de"):
+        assert row.bridge_texts == (words[row.text],)
+        assert row.prompt == f'English:"{row.text}"→Deutsch:"{words[row.text]}"→Kiswahili:"'
+
+
+def test_random_is_the_mean_and_oracle_the_best_of_all_candidates(found: Evaluation) -> None:
+    every = {code: [row.score for row in rows(found, f"candidate:{code}")] for code in ("de", "fr", "it")}
+    assert [row.score for row in rows(found, "random")] == pytest.approx(np.mean(list(every.values()), axis=0))
+    best = max(every, key=lambda code: np.mean(every[code]))
+    assert [row.score for row in rows(found, "oracle")] == every[best]
+    (result,) = found.results
+    arms = {arm.name: arm for arm in result.arms}
+    assert arms["oracle"].bridges == (best,)
+    assert arms["random"].metrics["MRR"].value == pytest.approx(np.mean(list(every.values())))
+    firsts = [[float(row.right or 0) for row in rows(found, f"candidate:{code}")] for code in every]
+    assert arms["random"].metrics["P@1"].value == pytest.approx(np.mean(firsts))
+
+
+def test_chain_asks_for_each_bridge_after_the_one_before(found: Evaluation, tiny_loaded: Callable) -> None:
+    model = tiny_loaded("llama")
+    (result,) = found.results
+    codes = next(arm for arm in result.arms if arm.name == "chain").label.removeprefix("chain ").split(" → ")
+    assert len(codes) == 2
+    first, second = (parse(code).endonym for code in codes)
+    for row in rows(found, "chain")[:3]:
+        prompt = f'English:"{row.text}"'
+        one = naive_answer(model, f'{prompt}→{first}:"')
+        prompt += f'→{first}:"{one}"' if one else ""
+        two = naive_answer(model, f'{prompt}→{second}:"')
+        prompt += f'→{second}:"{two}"' if two else ""
+        assert row.prompt == f'{prompt}→Kiswahili:"'
+
+
+def test_vote_adds_likelihoods_of_the_best_bridges(found: Evaluation) -> None:
+    (result,) = found.results
+    codes = next(arm for arm in result.arms if arm.name == "vote").label.removeprefix("vote of ").split(", ")
+    parts = [rows(found, f"candidate:{code}") for code in codes]
+    for row, *some in zip(rows(found, "vote"), *parts, strict=True):
+        total = np.sum([one.option_scores for one in some], axis=0)
+        assert row.option_scores == pytest.approx(total)
+        assert row.score == 1 / (1 + int((total[1:] >= total[0]).sum()))
+
+
+def test_differences_to_direct_are_those_of_the_rows(found: Evaluation) -> None:
+    (result,) = found.results
+    base = np.array([row.score for row in rows(found, "direct")])
+    for arm in result.arms[1:]:
+        own = np.array([row.score for row in rows(found, arm.name)])
+        assert arm.against_direct is not None
+        assert arm.against_direct.difference.value == pytest.approx((own - base).mean())
+        assert arm.n_copied == sum(row.copied for row in rows(found, arm.name))
+
+
+def test_every_arm_sees_the_same_items_and_options(found: Evaluation) -> None:
+    base = [(row.item, row.gold, row.options) for row in rows(found, "direct")]
+    assert len(base) == 12
+    for arm in {row.arm for row in found.rows} - {"random"}:
+        assert [(row.item, row.gold, row.options) for row in rows(found, arm)] == base
+
+
+def test_test_words_are_disjoint_from_probes_and_from_what_is_profiled(
+    found: Evaluation, settings: EvaluationSettings, tiny_model: Folder, cache: Cache
+) -> None:
+    ranking = recommend(
+        "en", "sw", model=str(tiny_model("llama")), options=OPTIONS, settings=settings.recommend, cache=cache
+    )
+    probes = {entry.concept for entry in ranking.probes.entries}
+    words = {normalise_word(word) for entry in ranking.probes.entries for word in (entry.source, *entry.targets)}
+    read = {
+        normalise_word(line)
+        for code in ("en", "sw")
+        for line in load_text(None, parse(code), 0, load_file(Path(settings.recommend.lexicon), *map(parse, ("en", "sw")))).lines()
+    }
+    items = rows(found, "direct")
+    assert probes.isdisjoint(row.concept for row in items)
+    for row in items:
+        assert (words | read).isdisjoint(normalise_word(word) for word in (row.text, *row.gold))
+    (result,) = found.results
+    assert any("disjoint by concept" in note for note in result.notes)
+
+
+def test_again_says_the_same_and_computes_nothing(
+    found: Evaluation, settings: EvaluationSettings, tiny_model: Folder, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lazy = open_model(str(tiny_model("llama")), OPTIONS, cache)
+    monkeypatch.setattr(lazy, "_load", lambda: pytest.fail("the model was loaded"))
+    assert evaluate([("en", "sw")], model=lazy, settings=settings, cache=cache) == found
+
+
+def test_earlier_recommendation_is_used_and_another_models_refused(
+    settings: EvaluationSettings, tiny_model: Folder, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranking = recommend(
+        "en", "sw", model=str(tiny_model("llama")), options=OPTIONS, settings=settings.recommend, cache=cache
+    )
+    (tmp_path / "recommend.json").write_text(json.dumps(ranking.to_dict()), "utf-8")
+    given = dataclasses.replace(settings, arms=("recommended",), bridges=(), recommendations=(tmp_path,))
+    with pytest.raises(InputError, match="by the neurons of another model"):
+        evaluate([("en", "sw")], model=str(tiny_model("gpt2")), options=OPTIONS, settings=given, cache=cache)
+    monkeypatch.setattr("linguabridge.evaluation.recommended.recommend", lambda *_, **__: pytest.fail("computed"))
+    found = evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
+    assert found.results[0].recommended == ranking.ranking.candidates[0].code
+
+
+def test_demonstrations_stand_before_every_question_and_are_no_items(
+    settings: EvaluationSettings, tiny_model: Folder, cache: Cache, lexicon: Path
+) -> None:
+    given = dataclasses.replace(settings, arms=(), shots=2, shots_language="fr")
+    found = evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
+    words = {entry.source: entry.targets[0] for entry in _pair(lexicon, "fr", "sw")}
+    items = rows(found, "direct")
+    one, two, question = items[0].prompt.split("\n")
+    for line in (one, two):
+        french = line.split('"')[1]
+        assert line == f'français:"{french}"→Kiswahili:"{words[french]}"'
+        assert words[french] not in {word for row in items for word in row.gold}
+    assert question == f'English:"{items[0].text}"→Kiswahili:"'
+    assert all(row.prompt.startswith(f"{one}\n{two}\n") for row in found.rows)
+
+
+TOY = '''
+from linguabridge.engines.engine import GENERATED
+from linguabridge.prompts import Prompt
+from linguabridge.tasks.task import Item, Loaded, Question, Task, chain_text
+
+def load(source, target, data):
+    return Loaded(tuple(Item(str(i), str(i), f"{i} cats", (str(i),)) for i in range(15)), (), "counted up")
+
+def ask(item, chain, target, scoring):
+    return Question(Prompt(chain_text(chain) + "\\nHow many?"))
+
+TASK = Task("counting", "count cats", load, ask, (GENERATED,))
+'''
+
+
+def test_a_task_from_outside_the_package_runs(
+    settings: EvaluationSettings, tiny_model: Folder, cache: Cache, tmp_path: Path
+) -> None:
+    file = tmp_path / "counting.py"
+    file.write_text(TOY, "utf-8")
+    given = dataclasses.replace(settings, tasks=(str(file),), arms=("dictionary",), limit=None)
+    found = evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
+    (result,) = found.results
+    assert (result.task, result.n, result.metric, result.scoring) == ("counting", 15, "accuracy", "generated")
+    assert rows(found, "direct")[3].prompt == "English: 3 cats\nHow many?"
+    assert [arm.name for arm in result.arms] == ["direct", "de", "dictionary:de"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [("x = 1", "defines no TASK"), ("raise ValueError('broken')", "fails: ValueError: broken"), ("(", "SyntaxError")],
+)
+def test_a_task_file_that_defines_none_is_refused(
+    body: str, message: str, settings: EvaluationSettings, tiny_model: Folder, cache: Cache, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(body, "utf-8")
+    with pytest.raises(InputError, match=message):
+        evaluate([("en", "sw")], settings=dataclasses.replace(settings, tasks=(str(file),)), cache=cache)
+
+
+def test_prompts_are_shown_without_a_model(settings: EvaluationSettings, cache: Cache) -> None:
+    shown = preview([("en", "sw")], settings, cache)
+    assert "-- direct --" in shown
+    assert 'Deutsch:"⟨the model\'s German⟩"→Kiswahili:"' in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tasks": ()}, "names no task"),
+        ({"tasks": "bli"}, "are a tuple"),
+        ({"arms": ("recomended",)}, "Unknown arm 'recomended'"),
+        ({"scoring": "text2"}, "Unknown scoring"),
+        ({"normalise": "bytes"}, "Unknown normalisation"),
+        ({"limit": 3}, "--limit 3 is too few"),
+        ({"shots": -1}, "--shots -1"),
+        ({"shots_language": "de"}, "needs --shots"),
+        ({"best": 1, "arms": ("vote",)}, "at least 2 bridges"),
+        ({"data": Path("nowhere")}, "--data nowhere is no folder"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        EvaluationSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tasks": ("blii",)}, "Unknown task 'blii'. Did you mean bli"),
+        ({"bridges": ("sw",)}, r"The bridge Swahili \(sw\) is the target of en:sw"),
+        ({"scoring": "letters"}, "bli cannot be scored by letters"),
+        ({"shots": 500}, "items for demonstrations; lower --shots 500"),
+        ({"shots": 2, "shots_language": "sw"}, "is the target"),
+    ],
+)
+def test_runs_that_cannot_be_are_refused_before_the_model_is_loaded(
+    changes: dict, message: str, settings: EvaluationSettings, tiny_model: Folder, cache: Cache
+) -> None:
+    lazy = open_model(str(tiny_model("llama")), OPTIONS, cache)
+    lazy._load = lambda: pytest.fail("the model was loaded")
+    with pytest.raises(InputError, match=message):
+        evaluate([("en", "sw")], model=lazy, settings=dataclasses.replace(settings, **changes), cache=cache)
+
+
+def test_pairs_are_read_as_they_are_written() -> None:
+    assert parse_pairs(["ar:he", "zh-Hant:sw", "ar:he"]) == (("ar", "he"), ("zh-Hant", "sw"))
+    assert parse_pairs(["Arabic", "he"]) == (("Arabic", "he"),)
+    for wrong in (["ar"], ["ar:he", "sw"], ["ar:he:sw"], [":he"], []):
+        with pytest.raises(InputError, match=r"SOURCE:TARGET|Name a pair"):
+            parse_pairs(wrong)
+
+
+def test_byte_normalisation_and_pmi_are_what_they_say(
+    settings: EvaluationSettings, tiny_model: Folder, tiny_loaded: Callable, cache: Cache
+) -> None:
+    model = tiny_loaded("llama")
+    for normalise in ("byte", "pmi"):
+        given = dataclasses.replace(settings, arms=(), bridges=(), normalise=normalise)
+        found = evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
+        for row in rows(found, "direct")[:2]:
+            whole = np.array([naive_log_probability(model, row.prompt + option) for option in row.options])
+            if normalise == "byte":
+                start = naive_log_probability(model, row.prompt)
+                expected = (whole - start) / [len(option.encode()) for option in row.options]
+                np.testing.assert_allclose(row.option_scores, expected, rtol=1e-3, atol=1e-3)
+            else:
+                alone = [naive_log_probability(model, 'Kiswahili:"' + option) for option in row.options]
+                expected, scores = whole - alone, np.array(row.option_scores)
+                np.testing.assert_allclose(scores - scores[0], expected - expected[0], rtol=1e-3, atol=1e-3)
+
+
+def test_evaluation_module_asks_the_given_engine_only(
+    settings: EvaluationSettings, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Parrot:
+        name, identity, scorings = "parrot", {"parrot": True}, ("generated",)
+
+        def option_scores(self, *_: object, **__: object) -> np.ndarray:
+            raise AssertionError
+
+        def answers(self, _title: str, prompts: list, _ending: object) -> list[str]:
+            return [f'{prompt.text.split(chr(34))[1]}" and more' for prompt in prompts]
+
+    monkeypatch.setattr(evaluate_module, "open_model", lambda *_: pytest.fail("a model was opened"))
+    given = dataclasses.replace(settings, arms=("dictionary",), scoring="generated")
+    found = evaluate([("en", "sw")], engine=Parrot(), settings=given, cache=cache)
+    assert found.model == "parrot"
+    assert all(row.parsed == row.text and not row.right for row in found.rows)
+
+
+def _pair(lexicon: Path, source: str, target: str) -> tuple:
+    s, t = parse(source), parse(target)
+    return load_file(lexicon, s, t).pair(s, t, keep_identical=True, keep_multiword=True).entries
