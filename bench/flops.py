@@ -19,7 +19,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -67,7 +67,7 @@ def count(model: LanguageModel, prompts: Sequence[str], options: Sequence[Sequen
     tokens = positions = attended = 0
     for prompt, some in zip(prompts, options, strict=True):
         encoded = [model.encode(prompt + option) for option in some]
-        stem = min(len(commonprefix(encoded)), min(map(len, encoded)) - 1)
+        stem = min(_shared(encoded), min(map(len, encoded)) - 1)
         places = [*range(stem), *(place for one in encoded for place in range(stem, len(one) - 1))]
         tokens += len(places)
         positions += 1 + len(places) - stem
@@ -81,6 +81,10 @@ def count(model: LanguageModel, prompts: Sequence[str], options: Sequence[Sequen
     )
 
 
+def _shared(sequences: Sequence[Sequence[int]]) -> int:
+    return sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*sequences, strict=False)))
+
+
 def machine(model: LanguageModel) -> Rates:
     """Measure the machine: the products of a feed-forward layer, and of the vocabulary projection."""
     config = model.model.config.get_text_config(decoder=True)
@@ -88,7 +92,7 @@ def machine(model: LanguageModel) -> Rates:
     rows = torch.randn(_ROWS, hidden, dtype=model.dtype, device=model.device)
     return Rates(
         body=_rate(rows, torch.randn(inner, hidden, dtype=model.dtype, device=model.device), 30),
-        projection=_rate(rows, torch.randn(vocabulary, hidden, dtype=model.dtype, device=model.device), 2),
+        projection=_rate(rows, torch.randn(vocabulary, hidden, dtype=model.dtype, device=model.device), 1),
     )
 
 

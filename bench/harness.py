@@ -121,7 +121,7 @@ def _compared(
                 "harness": theirs[i].tolist(),
                 "same_text_twice": len(set(options[i])) < len(options[i]),
             }
-            for i in np.flatnonzero(picks != their_picks)
+            for i in map(int, np.flatnonzero(picks != their_picks))
         ],
     }
 

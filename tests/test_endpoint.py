@@ -24,6 +24,8 @@ from linguabridge.cache import Cache
 from linguabridge.engines.endpoint import BATCH, Endpoint, _are_of, open_endpoint
 from linguabridge.engines.engine import GENERATED, LETTERS, TEXT
 from linguabridge.errors import EndpointError, InputError
+from linguabridge.likelihood import option_log_probabilities
+from linguabridge.model import LanguageModel
 from linguabridge.prompts import Ending, Prompt
 
 pytest.importorskip("openai", reason="pip install 'linguabridge[endpoint]'")
@@ -192,6 +194,37 @@ def test_echo_is_recognised_and_scores_texts(start: Any, cache: Cache) -> None:
             inside = 1 + len(prompt.written) // 3
             assert wholes[row, some.index(option)] == pytest.approx(sum(values_of(tokens)[inside:]))
         assert scores[row, 1] - scores[row, 0] == pytest.approx(logs[1] - logs[0])
+
+
+@pytest.mark.parametrize("family", ["llama", "bloom"])
+def test_echo_scores_are_those_of_the_model(
+    family: str, start: Any, cache: Cache, tiny_loaded: Callable[[str], LanguageModel]
+) -> None:
+    """A model in this process answers as vLLM writes it: each token decoded alone, parts of characters broken."""
+    import torch
+
+    model = tiny_loaded(family)
+
+    def reply(route: str, body: dict[str, Any]) -> Reply:
+        if route == "/v1/models" or not body.get("echo"):
+            return plain(route, body)
+        ids = model.encode(body["prompt"])
+        with torch.inference_mode():
+            values = model.model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+        logs = [None, *values.gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist(), -1.0]
+        tokens = [*(model.tokenizer.decode([one]) for one in ids), " x"]
+        logprobs = {"tokens": tokens, "token_logprobs": logs}
+        return completion(body["prompt"] + " x", logprobs=logprobs, usage={"completion_tokens": 1})
+
+    engine = connect(start(reply), cache)
+    prompts = [Prompt('English:"water"→Deutsch:', '"'), Prompt("القطة ←"), Prompt("猫は", "庭")]
+    options = [["Wasser", "Was", "Hund"], [" חתול", " 犬犬", " חתולים"], ["に", "にいる", "犬"]]
+    for whole in (False, True):
+        theirs = engine.option_scores("x", prompts, options, whole=whole)
+        ours = option_log_probabilities(model, [prompt.written for prompt in prompts], options, whole=whole)
+        if not whole:  # compared within a prompt
+            theirs, ours = theirs - theirs[:, :1], ours - ours[:, :1]
+        np.testing.assert_allclose(theirs, ours, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The endpoint engine against real servers on loopback, each compared with the same model in this process.
 
-About a minute and a half on two cores.
+A minute or two on two cores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel, open_model
 from linguabridge.prompts import STOPS, Ending, Prompt
 
-START_SECONDS = 90
+START_SECONDS = 120
 
 
 def needs(*modules: str, install: str) -> pytest.MarkDecorator:
@@ -165,7 +165,7 @@ def test_transformers_serve_with_a_tiny_model(
 ) -> None:
     folder = tiny_model("llama")
     with running(serve_by_transformers(folder), tmp_path) as url:
-        engine = open_endpoint(url, str(folder), chat=False, cache=answers, concurrency=1)
+        engine = open_endpoint(url, str(folder), chat=False, cache=answers, concurrency=2)
         # It takes logprobs and echo and ignores both; that must not go unnoticed.
         assert engine.scorings == (GENERATED,)
         prompts = [Prompt("the cat sat on"), Prompt("die Katze", " sitzt"), *TRANSLATIONS]

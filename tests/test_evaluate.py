@@ -175,7 +175,9 @@ def test_test_words_are_disjoint_from_probes_and_from_what_is_profiled(
     read = {
         normalise_word(line)
         for code in ("en", "sw")
-        for line in load_text(None, parse(code), 0, load_file(Path(settings.recommend.lexicon), *map(parse, ("en", "sw")))).lines()
+        for line in load_text(
+            None, parse(code), 0, load_file(Path(settings.recommend.lexicon), *map(parse, ("en", "sw")))
+        ).lines()
     }
     items = rows(found, "direct")
     assert probes.isdisjoint(row.concept for row in items)
@@ -224,7 +226,7 @@ def test_demonstrations_stand_before_every_question_and_are_no_items(
     assert all(row.prompt.startswith(f"{one}\n{two}\n") for row in found.rows)
 
 
-TOY = '''
+TOY = """
 from linguabridge.engines.engine import GENERATED
 from linguabridge.prompts import Prompt
 from linguabridge.tasks.task import Item, Loaded, Question, Task, chain_text
@@ -236,7 +238,7 @@ def ask(item, chain, target, scoring):
     return Question(Prompt(chain_text(chain) + "\\nHow many?"))
 
 TASK = Task("counting", "count cats", load, ask, (GENERATED,))
-'''
+"""
 
 
 def test_a_task_from_outside_the_package_runs(

@@ -128,7 +128,7 @@ def test_words_come_before_figures() -> None:
     )
     assert "Chain en → fr: -.100 against direct" in text
     assert "Via French: " not in text
-    assert "As many items show a difference of about .090 or more" in text
+    assert "This many items would show a true difference of about .090 or more" in text
     assert text.endswith("\n\nAll p-values are corrected for the 4 comparisons of this run (Holm).")
 
 
@@ -161,7 +161,7 @@ def test_few_items_have_no_verdict() -> None:
     copies = arm("en", BETTER, "via English", n_copied=80, without_copies=BETTER)
     text = said(result(DIRECT, copies, arm("fr", NONE, "via French", n_copied=100)))
     assert "Too few items are left beside copies for a verdict: 20 via English and 0 via French." in text
-    assert "As many items" not in text
+    assert "This many items" not in text
 
 
 def test_what_happened_to_items_is_counted_where_it_happened() -> None:
@@ -178,6 +178,9 @@ def test_what_happened_to_items_is_counted_where_it_happened() -> None:
     assert "Answers that could not be read count as wrong: 3 direct and 1 via English." in text
     assert "Bridge words that the lexicon has: 25 % via English." in text
     assert "difference of about .090 or more" in text  # NaN is left out
+    many = [arm(f"b{count}", NONE, n_unparsed=count) for count in (3, 9, 4, 5)]
+    assert "count as wrong: 3 to 9, in 4 ways." in said(result(DIRECT, *many))
+    assert "count as wrong: 3 in each of 4 ways." in said(result(DIRECT, *[many[0]] * 4))
     quiet = said(result(DIRECT, arm("en", NONE, "via English")))
     for words in ("copying", "without a bridge", "could not be read", "lexicon"):
         assert words not in quiet
@@ -253,7 +256,7 @@ def test_table_fits_80_columns_and_cuts_nothing(
     assert all(shown[0] in line for line in body)
     assert all(one in line for one in shown for line in body[1:])
     assert text.count(" .086 ") == len(LABELS) - 1  # .0123 × 7, but none for the oracle
-    assert ("copied" in text, "unparsed" in text) == (copied > 0, unparsed > 0)
+    assert ("copied" in text, "un-" in text) == (copied > 0, unparsed > 0)
     for words in ("(Holm)", "(recommended)", "(dictionary)", "Indonesian", "hindsight)", *metrics, *corpus):
         assert words in text
     assert text.count("31.2") == (1 + len(LABELS)) * len(corpus)
@@ -261,10 +264,11 @@ def test_table_fits_80_columns_and_cuts_nothing(
 
 def test_columns_that_say_nothing_are_left_out() -> None:
     plain = "\n".join(drawn(result(DIRECT, arm("en", NONE, "via English"))))
-    for header in ("copied", "unparsed", "exact", "P@1", "spBLEU", "hindsight"):
+    for header in ("copied", "un-", "exact", "P@1", "spBLEU", "hindsight"):
         assert header not in plain
     generated = "\n".join(drawn(result(DIRECT, arm("en", NONE, "via English"), scoring="generated")))
-    assert "unparsed" in generated
+    assert "un-" in generated
+    assert "unparsed: answers that could not be read" in generated
 
 
 def test_an_arm_of_copies_alone_has_no_gain() -> None:

@@ -28,7 +28,7 @@ from linguabridge.tasks.sources import Row
 from linguabridge.tasks.task import Data, Item, Loaded, Said
 
 EN, SW, DE, HE, ID, TE, AR = (parse(code) for code in ("en", "sw", "de", "he", "id", "te", "ar"))
-MGSM = "en es fr de ru zh ja th sw bn te".split()
+MGSM = ["en", "es", "fr", "de", "ru", "zh", "ja", "th", "sw", "bn", "te"]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "served"
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/", folder
     server.shutdown()
@@ -210,7 +210,7 @@ def test_download_of_mgsm(
     assert loaded.items == math.load(SW, HE, local(shared_data("mgsm").parent)).items
     (folder / "mgsm_sw.tsv").unlink()
     assert math.load(SW, HE, data).items == loaded.items  # kept
-    with pytest.raises(DownloadError, match="give a folder that holds mgsm/mgsm_te.tsv with --data DIR"):
+    with pytest.raises(DownloadError, match=r"give a folder that holds mgsm/mgsm_te\.tsv with --data DIR"):
         math.load(TE, HE, data)
     (folder / "mgsm_te.tsv").write_bytes(content)
     with pytest.raises(DownloadError, match="not the file that MGSM published"):
@@ -362,7 +362,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix = tmp_path_factory.mktemp("spm") / "small"
     lines = [*REFERENCES, *OUTPUTS, "The quick brown fox jumps over the lazy dog in the house."] * 10
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_prefix=str(prefix), vocab_size=70, minloglevel=2, num_threads=1
+        sentence_iterator=iter(lines), model_prefix=str(prefix), vocab_size=44, minloglevel=2, num_threads=1
     )
     return prefix.with_suffix(".model")
 
@@ -450,7 +450,7 @@ def test_broken_model_file_is_named(models: Path, content: bytes) -> None:
 
 def test_folder_that_cannot_be_made_is_named(models: Path) -> None:
     write(models, "a file where the folder should be")
-    assert "cannot be" in str(corpus.spbleu_note()) or "could not be" in str(corpus.spbleu_note())
+    assert f"{models} cannot be written" in str(corpus.spbleu_note())
 
 
 def test_model_is_found_where_the_environment_says(small_model: Path, tmp_path: Path) -> None:

@@ -199,6 +199,8 @@ def _plan(
         notes.append(overlap_note(items, read, words=task.words))
     if has_scaffolds(task.name) and not is_native(task.name, target):
         notes.append(f"There is no scaffold in {target.name}: what stands around the data is in English.")
+    if is_graded(task.metric):
+        notes += _graded_notes()
     if settings.shots:
         notes.append(f"{settings.shots} demonstrations stand before every question; none of them is a test item.")
     return Plan(task, source, target, candidates, bridges, items, scoring, shown, tuple(notes))
@@ -424,6 +426,14 @@ def _values(rows: Sequence[Row], task: Task) -> dict[str, NDArray[np.float64]]:
     if rows[0].exact is not None:
         values["exact"] = np.array([float(row.exact or False) for row in rows])
     return values
+
+
+def _graded_notes() -> list[str]:
+    from linguabridge.tasks.corpus import signatures, spbleu_note
+
+    signed = "; ".join(f"{name} {signature}" for name, signature in signatures().items())
+    missing = spbleu_note()
+    return [f"Scored by sacrebleu: {signed}.", *([missing] if missing else [])]
 
 
 def _corpus(rows: Sequence[Row]) -> dict[str, float]:

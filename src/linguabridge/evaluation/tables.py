@@ -21,7 +21,7 @@ def result_table(result: Result) -> Table:
     """All arms of a task on a pair. Columns beyond the comparison are there where they say something."""
     source, target = languages.parse(result.source).name, languages.parse(result.target).name
     table = new_table(f"{result.task}, {source} to {target}: {result.n:,} items")
-    table.padding = (0, 0)  # nine columns, two of them with intervals, still leave room for the way in 80
+    table.padding, table.show_edge = (0, 0), False  # nine columns, two of them intervals, leave room for the way in 80
     columns = [*_comparison(result), *_others(result), *_counts(result)]
     table.add_column("way", overflow="fold")
     for name, _ in columns:
@@ -85,7 +85,7 @@ def _counts(result: Result) -> list[_Column]:
     if any(arm.n_copied for arm in result.arms):
         shown.append(("copied", lambda arm: "" if arm.name == DIRECT else str(arm.n_copied)))
     if result.scoring == GENERATED or any(arm.n_unparsed for arm in result.arms):
-        shown.append(("unparsed", lambda arm: str(arm.n_unparsed)))
+        shown.append(("un-\nparsed", lambda arm: str(arm.n_unparsed)))
     return shown
 
 
@@ -100,7 +100,8 @@ def _caption(result: Result, columns: list[str]) -> str:
         "copied": "the bridge text already is a right answer; such items are left out of gain, interval and p",
         "unparsed": "answers that could not be read; they count as wrong",
     }
-    said = [f"{name}: {meanings[name]}." for name in (one.replace("\n", " ") for one in columns) if name in meanings]
+    names = [name.replace("-\n", "").replace("\n", " ") for name in columns]
+    said = [f"{name}: {meanings[name]}." for name in names if name in meanings]
     if any(arm.name == ORACLE for arm in result.arms):
         said.append("Best in hindsight: chosen on these very items, so no p.")
     return " ".join(said)

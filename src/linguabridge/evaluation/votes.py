@@ -54,13 +54,10 @@ def _most(answers: Sequence[str | None]) -> int:
 
 
 def _central(texts: Sequence[str | None]) -> int:
-    from sacrebleu.metrics import CHRF
+    from linguabridge.tasks.corpus import sentence_score  # needs sacrebleu, which other tasks do not
 
-    metric = CHRF(word_order=2)
     likeness = [
-        -1.0
-        if own is None
-        else sum(metric.sentence_score(own, [other]).score for j, other in enumerate(texts) if other and j != i)
+        -1.0 if own is None else sum(sentence_score(own, other) for j, other in enumerate(texts) if other and j != i)
         for i, own in enumerate(texts)
     ]
     return int(np.argmax(likeness))

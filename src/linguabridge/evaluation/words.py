@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from linguabridge import languages
 from linguabridge.evaluation.results import DIRECT, Arm, Evaluation, Result
@@ -13,6 +13,7 @@ from linguabridge.settings import FEWEST_FOR_A_VERDICT
 from linguabridge.words import listed, number, p_value, share
 
 OF_A_HUNDRED = ("chrF++", "spBLEU")  # metrics that go from 0 to 100
+_FEW = 3  # arms, at most, that are named one by one in a sentence of minor weight
 
 
 def headline(evaluation: Evaluation) -> str:
@@ -132,7 +133,8 @@ def _detectable(result: Result) -> list[str]:
     least, most = figure(min(sizes), result.metric), figure(max(sizes), result.metric)
     about = f"about {most}" if least == most else f"{least} to {most}, by the arm,"
     return [
-        f"As many items show a difference of {about} or more in 4 of 5 cases, before correction; smaller ones hide."
+        f"This many items would show a true difference of {about} or more in 4 of 5 cases (before correction); a "
+        "smaller one may stay hidden."
     ]
 
 
@@ -156,14 +158,9 @@ def _oracle(result: Result) -> list[str]:
 
 def _counts(result: Result) -> list[str]:
     """What happened to items, by arm, where it happened."""
-
-    def counted(of: Callable[[Arm], int]) -> str:
-        found = [f"{of(arm)} {arm.label}" for arm in result.arms if of(arm)]
-        return listed(found) if found else ""
-
-    copied = counted(lambda arm: arm.n_copied)
-    without = counted(lambda arm: arm.n_without_bridge)
-    unparsed = counted(lambda arm: arm.n_unparsed)
+    copied = _counted(result.arms, lambda arm: arm.n_copied)
+    without = _counted(result.arms, lambda arm: arm.n_without_bridge)
+    unparsed = _counted(result.arms, lambda arm: arm.n_unparsed)
     hops = [f"{share(arm.first_hop)} {arm.label}" for arm in result.arms if arm.first_hop is not None]
     said = [
         f"Items whose bridge text already is a right answer (copying is not bridging) are left out of the difference: "
@@ -175,6 +172,15 @@ def _counts(result: Result) -> list[str]:
         f"Bridge words that the lexicon has: {listed(hops)}." if hops else "",
     ]
     return [one for one in said if one]
+
+
+def _counted(arms: Sequence[Arm], of: Callable[[Arm], int]) -> str:
+    """How many, by arm; of many arms, from the fewest to the most."""
+    found = [arm for arm in arms if of(arm)]
+    if len(found) <= _FEW:
+        return listed([f"{of(arm)} {arm.label}" for arm in found]) if found else ""
+    least, most = min(map(of, found)), max(map(of, found))
+    return f"{least} in each of {len(found)} ways" if least == most else f"{least} to {most}, in {len(found)} ways"
 
 
 def _left(arm: Arm, result: Result) -> int:

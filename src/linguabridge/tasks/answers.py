@@ -38,7 +38,7 @@ _NATIVE = {
     "कखगघ": "ABCD",
     "কখগঘ": "ABCD",
 }
-# A C and B stand where they look, or sound, like Latin's; Г is the fourth. В may be the third, or look like a B; Д may
+# А, С and Б stand where their Latin looks or sounds are; Г is the fourth. В may be the third, or look like a B; Д may
 # be the fifth, or sound like a D; Е may be the sixth, or look like an E.
 _CYRILLIC = {"А": "A", "Б": "B", "В": "BC", "Г": "D", "Д": "DE", "Е": "EF", "С": "C"}
 _NATIVE_LETTERS = {
@@ -76,7 +76,6 @@ class _Words:
 @cache
 def _words() -> _Words:
     tables = tomllib.loads(files("linguabridge").joinpath("data", "answers.toml").read_text("utf-8"))
-    # Some words are plain in one language and mean a number in another: only the rest is looked for everywhere.
 
     def listed(key: str) -> list[str]:
         return [word for table in tables.values() for word in table.get(key, ())]
@@ -545,7 +544,7 @@ def parse_number(text: str, language: Language | None = None) -> Decimal | None:
     """
     text = _for_numbers(text)
     figures = _figures(text, comma_is_decimal=_comma_is_decimal(text, language))
-    said = [figure for figure in _said(text, figures) if figure is not None]
+    said = list(_said(text, figures))
     if said:
         return said[-1].value
     if figures:
@@ -732,7 +731,7 @@ def _times(value: Decimal, zeros: int) -> Decimal:
         return value * Decimal(10**zeros)
 
 
-def _said(text: str, figures: Sequence[_Figure]) -> Iterator[_Figure | None]:
+def _said(text: str, figures: Sequence[_Figure]) -> Iterator[_Figure]:
     """Numbers that are said to be the answer, in their order."""
     words = _words()
     for match in words.answer.finditer(text):
@@ -766,14 +765,14 @@ def _result(text: str, figures: Sequence[_Figure], figure: _Figure) -> _Figure:
     """The result, where the number said to be the answer begins a calculation; no value where it is missing."""
     unclear = replace(figure, value=None)
     end = _line_end(text, figure.end)
-    if re.compile(r"[^\w\n]{0,3}[-+×÷*/=x]\s*[($]*\s*\d").match(text, figure.end):
+    if re.compile(r"[^,;.(:=\n]{0,30}?(?:[-+×÷*/=]|\bx\b)\s*[($]*\s*\d").match(text, figure.end):
         equals = text.rfind("=", figure.end, end)
         later = [one for one in figures if equals >= 0 and equals < one.start < end]
         if equals < 0 or not later or text[equals + 1 : later[0].start].strip(" $(-"):
             return unclear
         after = text[later[0].end : later[0].end + 4]
         return unclear if re.match(r"\s*[-+×÷*/]\s*\d", after) else later[0]
-    following = re.compile(r"[^\w\n]{0,2}\s*").match(text, figure.end)
+    following = re.compile(r"(?:,\s*\d+)*[^\w\n]{0,2}\s*").match(text, figure.end)
     position = following.end() if following else figure.end
     if _words().either.match(text, position) or re.compile(r"(?:to|bis|à)\s+\d").match(text, position):
         return unclear
