@@ -1,19 +1,28 @@
 # Two commands do everything on a machine with Python 3.11 or newer and make:
 #   make demo   recommend a bridge for Arabic to Hebrew with the embedded default model
-#   make test   all tests
+#   make test   the tests; make test-long those that take minutes
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench lexicon clean
+DATA ?= ../shared/data
+
+.PHONY: demo evaluate test test-long lint bench lexicon clean
 
 demo: $(VENV)/.demo
 	$(BIN)/linguabridge recommend ar he
 
+# Three tasks on two pairs; DATA names the folder of local data sets.
+evaluate: $(VENV)/.demo
+	$(BIN)/linguabridge evaluate ar:de sw:de --task bli,mrc,topics --limit 60 --data $(DATA)
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -m long
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -22,6 +31,7 @@ lint: $(VENV)/.dev
 
 # What it measures, and how, stands in bench/__main__.py; the last results are in docs/benchmarks.md.
 bench: $(VENV)/.demo
+	$(PIP) --editable '.[demo,bench]'
 	$(BIN)/python -m bench
 
 # Make the built-in lexicon anew from Unicode CLDR (needs npm).

@@ -7,42 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from linguabridge import cli
+from conftest import Ended
 from linguabridge import model as model_module
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
-
-
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ended]:
-    """Run the command line in this process, as the installed command does."""
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.chdir(tmp_path)
-
-    def once(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["linguabridge", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Ended(code, captured.out, captured.err)
-
-    return once
 
 
 Run = Callable[..., Ended]

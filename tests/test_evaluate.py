@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from test_recommend import write_lexicon
 
 from linguabridge.cache import Cache
 from linguabridge.errors import InputError
@@ -26,6 +26,7 @@ from linguabridge.prompts import WORD
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
 from linguabridge.texts import load_text
+from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
 OPTIONS = ModelOptions("cpu", "float32")
@@ -252,6 +253,19 @@ def test_a_task_from_outside_the_package_runs(
     assert (result.task, result.n, result.metric, result.scoring) == ("counting", 15, "accuracy", "generated")
     assert rows(found, "direct")[3].prompt == "English: 3 cats\nHow many?"
     assert [arm.name for arm in result.arms] == ["direct", "de", "dictionary:de"]
+
+
+def test_task_of_the_documentation_runs(
+    settings: EvaluationSettings, tiny_model: Folder, cache: Cache, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "evaluate.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "mine.py"
+    file.write_text(block, "utf-8")
+    given = dataclasses.replace(settings, tasks=(str(file),), arms=(), limit=None)
+    found = evaluate([("sw", "en")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
+    assert rows(found, "direct")[0].prompt == "Kiswahili: Chakula kilikuwa kizuri sana.\nThe review is"
+    assert [arm.name for arm in found.results[0].arms] == ["direct", "de"]
 
 
 @pytest.mark.parametrize(

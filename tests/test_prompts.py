@@ -83,7 +83,8 @@ def test_reference_mode_falls_back_to_the_endonym() -> None:
 
 def test_line_ends_at_a_line_end_after_its_first_word() -> None:
     line = Ending(("\n",), max_new_tokens=9)
-    assert not line.reached("\n\n ") and not line.reached(" maji")
+    assert not line.reached("\n\n ")
+    assert not line.reached(" maji")
     assert line.reached(" maji\nna")
     assert line.cut("\n maji na dunia \nEnglish:") == "maji na dunia"
     assert line.cut('"maji"') == '"maji"'  # no quote was opened, so none ends it

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
-KILLS = 10
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,10 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: (folder / "evaluation" / name).read_bytes() for name in ("items.parquet", "summary.json")}
 
 
-def test_killed_runs_go_on_and_end_with_the_same_bytes(tiny_model: Folder, lexicon: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.long)])
+def test_killed_runs_go_on_and_end_with_the_same_bytes(
+    tiny_model: Folder, lexicon: Path, tmp_path: Path, kills: int
+) -> None:
     model = tiny_model("llama")
     began = time.monotonic()
     finish(start(tmp_path / "whole", model, lexicon, tmp_path / "cache"), tmp_path / "whole")
@@ -54,9 +57,9 @@ def test_killed_runs_go_on_and_end_with_the_same_bytes(tiny_model: Folder, lexic
     expected = results(tmp_path / "whole")
 
     folder, cache = tmp_path / "killed", tmp_path / "other"
-    dice = random.Random(3)
+    dice = random.Random(kills)
     kept = []
-    for _ in range(KILLS):
+    for _ in range(kills):
         process = start(folder, model, lexicon, cache)
         time.sleep(dice.uniform(0.4, 1.0) * took)  # before that, it imports
         os.killpg(process.pid, signal.SIGKILL)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from linguabridge import dependence
     from linguabridge.cache import Cache
     from linguabridge.errors import LinguabridgeError
+    from linguabridge.evaluation.evaluate import evaluate
+    from linguabridge.evaluation.results import Evaluation
+    from linguabridge.evaluation.settings import EvaluationSettings
     from linguabridge.languages import Language
     from linguabridge.languages import parse as parse_language
     from linguabridge.measure import Measurements, profile_languages
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cache",
+    "Evaluation",
+    "EvaluationSettings",
     "Language",
     "LanguageModel",
     "LinguabridgeError",
@@ -35,6 +40,7 @@ __all__ = [
     "Settings",
     "TerminalReporter",
     "dependence",
+    "evaluate",
     "open_model",
     "parse_language",
     "profile_languages",
@@ -43,6 +49,8 @@ __all__ = [
 
 _HOMES = {
     "Cache": "cache",
+    "Evaluation": "evaluation.results",
+    "EvaluationSettings": "evaluation.settings",
     "Language": "languages",
     "LanguageModel": "model",
     "LinguabridgeError": "errors",
@@ -53,6 +61,7 @@ _HOMES = {
     "Recommendation": "recommendation",
     "Settings": "settings",
     "TerminalReporter": "progress",
+    "evaluate": "evaluation.evaluate",
     "open_model": "model",
     "parse_language": "languages",
     "profile_languages": "measure",

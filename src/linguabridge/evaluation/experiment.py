@@ -13,7 +13,7 @@ from linguabridge.evaluation.results import DIRECT, Row
 from linguabridge.languages import Language
 from linguabridge.lexicons import normalise_word
 from linguabridge.prompts import WORD, Ending, Prompt, endonym, translation_prompt
-from linguabridge.tasks.answers import parse_letter
+from linguabridge.tasks.letters import parse_letter
 from linguabridge.tasks.options import ALPHABET
 from linguabridge.tasks.task import Item, Question, Said, Task, chain_text
 

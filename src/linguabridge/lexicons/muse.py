@@ -173,7 +173,7 @@ def _registry() -> dict[str, str]:
 
 def _fetch(name: str, cache_dir: Path, base_url: str) -> Path:
     folder = cache_dir / "muse"
-    logging.getLogger("pooch").setLevel(logging.WARNING)  # it would print lines of its own for every download
+    pooch.get_logger().setLevel(logging.WARNING)  # it would print lines of its own for every download
     try:
         downloader = pooch.HTTPDownloader(timeout=_TIMEOUT)
         return Path(

@@ -17,7 +17,7 @@ from linguabridge.engines.engine import GENERATED
 from linguabridge.errors import CacheError, DownloadError, InputError
 from linguabridge.languages import Language
 from linguabridge.prompts import Ending, Prompt, endonym
-from linguabridge.tasks.answers import parse_number, plain
+from linguabridge.tasks.numbers import parse_number, plain
 from linguabridge.tasks.scaffolds import fill
 from linguabridge.tasks.sources import find_file, held_out, no_language, ordered, read_tsv
 from linguabridge.tasks.task import Data, Item, Judgement, Loaded, Question, Said, Task, chain_text
@@ -61,7 +61,7 @@ def ask(item: Item, chain: Sequence[Said], target: Language, scoring: str) -> Qu
 
 
 def judge(item: Item, answer: str, target: Language) -> Judgement:
-    """Right if the answer's final number is the same; see :func:`linguabridge.tasks.answers.parse_number`."""
+    """Right if the answer's final number is the same; see :func:`linguabridge.tasks.numbers.parse_number`."""
     number = parse_number(_own_part(answer, target), target)
     if number is None:
         return Judgement(None, 0.0)

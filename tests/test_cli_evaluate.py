@@ -1,0 +1,124 @@
+"""``linguabridge evaluate`` and ``linguabridge ask``: what goes where, and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from conftest import Ended
+from linguabridge import model as model_module
+from test_recommend import write_lexicon
+
+Run = Callable[..., Ended]
+Folder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def arguments(tiny_model: Folder, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A small evaluation: about a second the first time, nothing after it."""
+    lexicon = write_lexicon(tmp_path_factory.mktemp("lexicon") / "own.tsv", languages="en sw de fr")
+    return [
+        *("evaluate", "en:sw", "--model", str(tiny_model("llama")), "--candidates", "de,fr", "--bridge", "de"),
+        *("--lexicon", str(lexicon), "--tokens", "200", "--probes", "30", "--limit", "12", "--device", "cpu"),
+    ]
+
+
+def test_evaluation_is_told_in_words_and_tables_and_kept_in_a_folder(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments, "--arms", "all", "--best", "2")
+    assert ended.code == 0, ended.err
+    text = " ".join(ended.out.split())
+    assert "bli, English to Swahili" in text
+    assert "via German" in text
+    assert "disjoint by concept" in text
+    table = pyarrow.parquet.read_table("evaluation/items.parquet").to_pylist()
+    assert {"direct", "de", "random", "oracle", "chain", "vote", "dictionary:de"} <= {row["arm"] for row in table}
+    assert all(row["prompt"].startswith('English:"') for row in table if row["arm"] != "random")
+    manifest = json.loads(Path("evaluation/manifest.json").read_text("utf-8"))
+    assert manifest["command"].startswith("linguabridge evaluate en:sw")
+
+
+def test_json_is_all_of_standard_output_and_equals_the_file(run: Run, arguments: list[str]) -> None:
+    ended = run(*arguments, "--json", "-")
+    assert json.loads(ended.out) == json.loads(Path("evaluation/summary.json").read_text("utf-8"))
+
+
+def test_another_runs_results_are_not_overwritten(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments).code == 0
+    before = Path("evaluation/summary.json").read_bytes()
+    assert run(*arguments).code == 0  # its own are
+    ended = run(*arguments, "--seed", "1")
+    assert ended.code == 2
+    assert "evaluation" in ended.err
+    assert "--out" in ended.err
+    assert Path("evaluation/summary.json").read_bytes() == before
+
+
+def test_prompts_are_shown_and_nothing_is_asked(
+    run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("the model was loaded"))
+    ended = run(*arguments, "--show-prompts")
+    assert ended.code == 0
+    assert 'Deutsch:"⟨the model\'s German⟩"→Kiswahili:"' in ended.out
+    assert not Path("evaluation").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate", "en"], "SOURCE:TARGET"),
+        (["evaluate", "en:swahily9"], "Unknown language 'swahily9'"),
+        (["evaluate", "en:en"], "both English"),
+        (["evaluate", "en:sw", "--task", "bly"], "Unknown task 'bly'"),
+        (["evaluate", "en:sw", "--arms", "best"], "Unknown arm 'best'"),
+        (["evaluate", "en:sw", "--bridge", "sw"], "is the target of en:sw"),
+        (["evaluate", "en:sw", "--limit", "2"], "--limit 2 is too few"),
+        (["evaluate", "en:sw", "--data", "nowhere"], "--data nowhere is no folder"),
+        (["evaluate", "en:sw", "--task", "mrc", "--data", "."], "belebele"),
+        (["evaluate", "en:sw", "--endpoint", "http://127.0.0.1:9/v1"], "--endpoint-model go together"),
+        (["evaluate", "en:sw", "--recommendation", "nowhere", "--model", "TINY"], "nowhere cannot be read"),
+        (["ask", "en", "sw", "  "], "There is no text"),
+        (["ask", "en", "sw", "cat", "--bridge", "sw"], "is the source or the target"),
+        (["ask", "en", "sw", "cat", "--endpoint-model", "x"], "go together"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(run: Run, tiny_model: Folder, words: list[str], message: str) -> None:
+    ended = run(*(str(tiny_model("llama")) if word == "TINY" else word for word in words))
+    assert ended.code == 2
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+def test_ask_shows_both_steps(run: Run, tiny_model: Folder) -> None:
+    model = str(tiny_model("llama"))
+    ended = run("ask", "en", "sw", "cat", "--bridge", "de", "--model", model, "--device", "cpu", "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["steps"][0] == {"language": "en", "text": "cat"}
+    assert found["steps"][-1]["language"] == "sw"
+    assert found["answer"] == found["steps"][-1]["text"]
+    assert found["prompts"][0] == 'English:"cat"→Deutsch:"'
+    shown = run("ask", "en", "sw", "cat", "--bridge", "de", "--model", model, "--device", "cpu")
+    assert "English (en)" in shown.out
+    assert "Swahili (sw)" in shown.out
+    assert "as asked" in shown.out
+
+
+def test_ask_takes_a_text_as_a_line(run: Run, tiny_model: Folder) -> None:
+    words = ["--bridge", "de", "--model", str(tiny_model("llama")), "--device", "cpu", "--json"]
+    found = json.loads(run("ask", "en", "sw", "the cat\nsat down", *words).out)
+    assert found["prompts"][0] == "English: the cat sat down\nDeutsch:"
+
+
+def test_ask_goes_through_the_recommended_bridge(run: Run, tiny_model: Folder, arguments: list[str]) -> None:
+    words = ["--model", str(tiny_model("llama")), "--device", "cpu", "--json", "--candidates", "de,fr"]
+    ended = run("ask", "en", "sw", "cat", *words)
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["prompts"][0].removeprefix('English:"cat"→').removesuffix(':"') in ("Deutsch", "français")
+    assert "ranking" in found["why"]

@@ -1,0 +1,56 @@
+"""The engine in this process: plain prompts, and prompts put by a chat template."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from linguabridge.cache import Cache
+from linguabridge.engines.local import Local
+from linguabridge.errors import InputError
+from linguabridge.measure import Measurements
+from linguabridge.model import ModelOptions, open_model
+from linguabridge.prompts import WORD, Prompt
+
+Folder = Callable[[str], Path]
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}[assistant] {% endif %}"
+)
+
+
+@pytest.fixture
+def measure(tiny_model: Folder, tmp_path: Path) -> Measurements:
+    folder = shutil.copytree(tiny_model("llama"), tmp_path / "chatty")
+    (folder / "chat_template.jinja").write_text(TEMPLATE, "utf-8")
+    cache = Cache(tmp_path / "cache")
+    return Measurements(open_model(str(folder), ModelOptions("cpu", "float32"), cache), cache)
+
+
+def test_chat_template_is_put_as_the_tokenizer_puts_it_with_one_bos(measure: Measurements) -> None:
+    asked: list[str] = []
+    measure.answers = lambda _title, prompts, _ending: asked.extend(prompts) or ["x"] * len(prompts)  # type: ignore[method-assign]
+    Local(measure, chat=True).answers("", [Prompt('English:"cat"→Deutsch:', '"')], WORD)
+    model = measure.model.loaded
+    chat = [{"role": "user", "content": 'English:"cat"→Deutsch:'}]
+    expected = model.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+    assert asked == ['[user] English:"cat"→Deutsch:\n[assistant] "']
+    assert model.encode(asked[0].removesuffix('"')) == list(expected)
+    assert expected.count(model.tokenizer.bos_token_id) == 1
+
+
+def test_plain_prompts_are_written_with_the_start_of_the_answer(measure: Measurements) -> None:
+    asked: list[str] = []
+    measure.option_scores = lambda _title, prompts, *_, **__: asked.extend(prompts)  # type: ignore[method-assign]
+    Local(measure).option_scores("", [Prompt("Deutsch:", '"')], [["a", "b"]])
+    assert asked == ['Deutsch:"']
+
+
+def test_model_without_a_chat_template_is_refused(tiny_model: Folder, tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    plain = Measurements(open_model(str(tiny_model("llama")), ModelOptions("cpu", "float32"), cache), cache)
+    with pytest.raises(InputError, match="has no chat template"):
+        Local(plain, chat=True).answers("", [Prompt("a")], WORD)
