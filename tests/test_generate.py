@@ -11,6 +11,7 @@ import torch
 
 import tiny
 from linguabridge import generate
+from linguabridge.errors import InputError
 from linguabridge.generate import greedy_answers
 from linguabridge.model import LanguageModel
 
@@ -117,3 +118,8 @@ def test_model_is_asked_greedily_whatever_its_own_settings(tiny_loaded: Load) ->
 
 def test_no_prompts_give_no_answers(tiny_loaded: Load) -> None:
     assert greedy_answers(tiny_loaded("llama"), [], finished=never, max_new_tokens=3) == []
+
+
+def test_prompts_longer_than_the_model_reads_are_refused(tiny_loaded: Load) -> None:
+    with pytest.raises(InputError, match=r"tokens, and .* reads 1,024 at most"):
+        greedy_answers(tiny_loaded("gpt2"), ["x", "x y z w " * 400], finished=never, max_new_tokens=8)

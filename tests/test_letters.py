@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,10 @@ LETTERS = [
     ("ⓑ", "B"),
     # Leading, with a text.
     ("B. London", "B"),
+    ("**B. London**", "B"),
+    ("**B.** London", "B"),
+    ("B. a city in England", "B"),
+    ("B. Not mentioned", "B"),
     ("B) London", "B"),
     ("B: London", "B"),
     ("(B) London", "B"),
@@ -61,6 +66,7 @@ LETTERS = [
     ("Answer:B", "B"),
     ("Answer:\n\nB", "B"),
     ("**Answer:** B", "B"),
+    ("Answer: B. London. A is wrong.", "B"),
     ("**Answer: B. London**", "B"),
     ("Ans. B", "B"),
     ("Answer - B", "B"),
@@ -76,6 +82,8 @@ LETTERS = [
     ("The correct option is B.", "B"),
     ("The answer to the question is C.", "C"),
     ("I think the correct answer is (C).", "C"),
+    ("The correct answer is (C) because it says so, and (A) is far.", "C"),
+    ("The answer is b.", "B"),
     ("I would choose D.", "D"),
     ("I'd go with option C.", "C"),
     ("Option B", "B"),
@@ -110,6 +118,7 @@ LETTERS = [
     ("ד", "D"),
     ("תשובה: B", "B"),
     ("答案是B", "B"),
+    ("答案：B", "B"),
     ("答案：Ｂ。", "B"),
     ("正确答案是 C。", "C"),
     ("所以选D。", "D"),
@@ -131,6 +140,7 @@ LETTERS = [
     ("Jawabannya adalah B.", "B"),
     ("Ang sagot ay B.", "B"),
     ("Jibu ni B.", "B"),
+    ("Jibu: B", "B"),
     ("Jibu sahihi ni C", "C"),
     ("Oikea vastaus on B.", "B"),
     ("A helyes válasz a B.", "B"),
@@ -192,6 +202,18 @@ NO_LETTER = [
     "Either (A) or (B)",
     "It could be option A or option B.",
     "Option A says more than option C.",
+    "A. Paris B. London C. Rome D. New York",
+    "A. Paris, B. London",
+    "A. Paris or B. London",
+    "(A) Paris (B) London",
+    "A (Paris) or B (London)",
+    "Answer: A. Paris B. London",
+    "Answer: A/B",
+    "Please choose A, B, C, or D",
+    "Not A. B.",
+    "选A和B",
+    "Bではない",
+    "la respuesta es a",
     "B. A",
     "B) C",
     "The answer is a",
@@ -309,3 +331,13 @@ def test_dress_of_a_letter_does_not_matter(letter: str, dresses: list[str]) -> N
     for dress in dresses:
         text = dress.format(text)
     assert parse_letter(text, 4) == letter
+
+
+@pytest.mark.parametrize(
+    "piece", ["A ", "B. ", "(B) ", "answer: ", "the answer is ", "选", "so ", "\n", "B\n", "(", "not B "]
+)
+def test_repetitive_text_takes_linear_time(piece: str) -> None:
+    parse_letter("B", 4)  # compiles the patterns
+    start = time.process_time()
+    parse_letter((piece * 10_000)[:10_000], 4, PLACES)
+    assert time.process_time() - start < 2

@@ -23,7 +23,7 @@ from linguabridge.lexicons import (
     load_muse,
 )
 from linguabridge.lexicons.lexicon import PairEntries, Row, SkippedLine, collect
-from linguabridge.lexicons.muse import BASE_URL
+from linguabridge.lexicons.muse import BASE_URL, _fetch
 
 EN, SW, HE, AR, ZH = (parse(code) for code in ("en", "sw", "he", "ar", "zh"))
 
@@ -368,6 +368,16 @@ def test_muse_is_downloaded_once(server: tuple[str, Path], tmp_path: Path, share
         path.unlink()
     assert lexicon.pair(EN, HE) == first
     assert len(first.entries) > 5000
+
+
+def test_muse_download_is_quiet(
+    server: tuple[str, Path], tmp_path: Path, shared_data: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    address, served = server
+    name = "en-he.5000-6500.txt"
+    (served / name).write_bytes((shared_data("muse") / name).read_bytes())
+    _fetch(name, tmp_path, address)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_muse_file_with_the_wrong_sum_is_refused(server: tuple[str, Path], tmp_path: Path) -> None:

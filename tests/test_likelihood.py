@@ -199,3 +199,8 @@ def test_common_beginnings_run_once(tiny_loaded: Load) -> None:
     assert tokens < 2.5 * story  # two stories and what they share, instead of six
     options = sum(len(model.encode(option)) for some in STORY_OPTIONS[:6] for option in some)
     assert tokens > len(model.encode(SHARING)) + options / 2
+
+
+def test_prompts_longer_than_the_model_reads_are_refused(tiny_loaded: Load) -> None:
+    with pytest.raises(InputError, match=r"tokens, and .* reads 1,024 at most"):
+        option_log_probabilities(tiny_loaded("gpt2"), ["x y z w " * 400], [["a", "b"]])

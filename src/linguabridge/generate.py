@@ -62,6 +62,9 @@ def greedy_answers(
 
     Returns:
         n texts, special tokens left out.
+
+    Raises:
+        InputError: a prompt and its answer are longer than the model reads.
     """
     answers = [""] * len(prompts)
     tokenizer = model.tokenizer
@@ -74,6 +77,7 @@ def greedy_answers(
         bos_token_id=model.model.generation_config.bos_token_id,
     )
     everything = [model.encode(prompt) for prompt in prompts]
+    model.check_fits(max(map(len, everything), default=0) + max_new_tokens)
     order = sorted(range(len(prompts)), key=lambda number: len(everything[number]))
     for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
         encoded = [everything[number] for number in part]

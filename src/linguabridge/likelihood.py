@@ -52,7 +52,8 @@ def option_log_probabilities(
         Array of shape (n, k), natural logarithms.
 
     Raises:
-        InputError: not every prompt has the same number of options, at least two.
+        InputError: not every prompt has the same number of options, at least two, or one is longer than the model
+            reads.
         ModelError: likelihoods are not finite.
     """
     sizes = {len(some) for some in options}
@@ -61,6 +62,7 @@ def option_log_probabilities(
     if not prompts:
         return np.zeros((0, 0))
     encoded = [[model.encode(p + option) for option in some] for p, some in zip(prompts, options, strict=True)]
+    model.check_fits(max(len(one) for some in encoded for one in some))
     items = [
         _Item(some, model.encode(prompt) if whole else None) for prompt, some in zip(prompts, encoded, strict=True)
     ]

@@ -25,17 +25,16 @@ from linguabridge.tasks.reading import (
     words,
 )
 
-# How lists are lettered elsewhere, in their order. The scaffolds list Latin letters, so that one of these can only be
-# meant by its place; "?" is one that may as well be meant by its look or sound.
-_NATIVE = ("أبجده", "אבגדה", "ΑΒΓΔ", "กขคง", "कखगघ", "কখগঘ", "АБ?Г", "ا", "??С")
-_PLACES = {letter: place for some in _NATIVE for place, letter in enumerate(some) if letter != "?"}
 _DOUBT = 15  # a place that cannot be told
-_PLACES |= dict.fromkeys("ВДЕ", _DOUBT)
+# How lists are lettered elsewhere, in their order. The scaffolds list Latin letters, so that one of these can only be
+# meant by its place; Cyrillic С stands for its look, and В, Д and Е may be meant either way.
+_NATIVE = ("أبجده", "אבגדה", "ΑΒΓΔ", "กขคง", "कखगघ", "কখগঘ")
+_PLACES = {letter: place for some in _NATIVE for place, letter in enumerate(some)}
+_PLACES |= {"ا": 0, "А": 0, "Б": 1, "С": 2, "Г": 3, "В": _DOUBT, "Д": _DOUBT, "Е": _DOUBT}
 
 # A letter or digit that may name an option is marked: a character of private use, with its place, takes its place. One
 # that may be a word, "A dog", is weak: it counts where more than its neighbours says that it is a letter.
 _STRONG, _WEAK, _DIGIT = "\ue000-\ue00f", "\ue010-\ue01f", "\ue020-\ue02f"
-_MARK = f"[{_STRONG}{_WEAK}{_DIGIT}]"
 _ENDS = rf"[{CLOSING}]*[ ]?(?:\Z|\n|[.:])|[)\]}}]"
 _CLOSED = rf"(?:{_ENDS}|[{CLOSING}]*[ ]?(?:[।॥。!;؛,،、(\[—–]|-\s|(?:because|since|as the|as it)\b))"
 _INDIC = "\u0900-\u0963\u0966-\u0eff"  # whose vowel signs are no \w
@@ -45,8 +44,8 @@ _LETTER = re.compile(
     rf"(?![{EUROPEAN}\d+#/]|['’.-][{EUROPEAN}])"
     rf"|(?<![\w{_INDIC}])[أبجدهاאבגדהกขคงकखगघকখগঘ](?![\w{_INDIC}])"
 )
-_FIGURE = re.compile(
-    rf"(?<![{EUROPEAN}\d$€£¥%+/=°^-])(?<!\d[.,:])\d(?={_CLOSED})(?!\$|[.,:]\d)|(?<=\$)\d(?=\$)"  # $2 is money, $2$ is not
+_FIGURE = re.compile(  # $2 is money, $2$ is not
+    rf"(?<![{EUROPEAN}\d$€£¥%+/=°^-])(?<!\d[.,:])\d(?={_CLOSED})(?!\$|[.,:]\d)|(?<=\$)\d(?=\$)"
 )
 
 
@@ -91,11 +90,12 @@ class _Patterns:
     named: re.Pattern[str]
     rejected: re.Pattern[str]
     another: re.Pattern[str]
+    listed: re.Pattern[str]
 
 
 @cache
 def _patterns() -> _Patterns:
-    """What ``rejected`` and ``another`` match begins behind a mark; the others have one as their group."""
+    """``rejected`` and ``another`` are matched behind a mark, ``listed`` at one, what is ``said`` ends before one."""
     w = words()
     answer, option, between, right = w.answer.pattern, w.option.pattern, w.between.pattern, w.right.pattern
 
@@ -103,7 +103,10 @@ def _patterns() -> _Patterns:
         return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
     return _Patterns(
-        lead=compiled(rf"^[ {OPENING}•-]*+([{_STRONG}{_DIGIT}])(?={_CLOSED})"),
+        lead=compiled(
+            rf"^[ {OPENING}•-]*+([{_STRONG}{_DIGIT}])(?={_CLOSED})"
+            rf"((?<=\(.)[^\n]{{0,300}}?\((?!\1)[{_STRONG}]\))?"  # (A) Paris (B) London
+        ),
         said=compiled(rf"(?:{answer}|{right}[ ]?{option}){w.fillers.pattern}"),
         right=compiled(
             rf"([{_STRONG}{_WEAK}])[{CLOSING}]*(?:(?:\s*{between}){{1,4}}?\s*|\s*(?![{EUROPEAN}\s])){right}"
@@ -116,6 +119,7 @@ def _patterns() -> _Patterns:
             rf"|[])/&+,،、;:.-][ ]?(?:{w.both.pattern})?[ {OPENING}]*+([{_STRONG}{_DIGIT}])(?={_CLOSED})"
             rf"|[/&+,،、;][ ]?{w.either.pattern})"
         ),
+        listed=compiled(rf"(.)[^\n]{{0,300}}?(?<!\()(?!\1)[{_STRONG}](?:[.):][ ]?\w|[ ]\()"),  # A. Paris B. London
     )
 
 
@@ -150,10 +154,11 @@ class _Reader:
         """Letters that are chosen."""
         patterns, marked, w = _patterns(), self._marked, words()
         for match in patterns.lead.finditer(marked):
-            rest = line_from(self._text, match.end(), self._longest)
+            rest = line_from(self._text, match.end(1), self._longest)
             alone = not re.search(r"\w", rest)
-            if alone or marked[match.start(1)] < "\ue020" or normalise_word(rest) in self._known:
-                yield from self._mention(match.start(1))  # but no lists that count something
+            counts = marked[match.start(1)] >= "\ue020" and not alone and normalise_word(rest) not in self._known
+            if not counts:  # "2. Then"
+                yield from [_Mention(match.start(1), _DOUBT)] if match[2] else self._mention(match.start(1))
         for match in patterns.said.finditer(marked):
             end = match.end()
             if self._sentences.has_before(match.start(), w.denial):
@@ -187,8 +192,9 @@ class _Reader:
             yield _Mention(at, place if option == place else _DOUBT, final)
         elif not _patterns().rejected.match(self._marked, at + 1):
             other = _patterns().another.match(self._marked, at + 1)
-            named = None if other is None or not other.lastindex else ord(other[other.lastindex]) % 16
-            yield _Mention(at, place if other is None or named == place else _DOUBT, final)
+            same = other is None or (other.lastindex and ord(other[other.lastindex]) % 16 == place)
+            listed = _patterns().listed.match(self._marked, at)
+            yield _Mention(at, place if same and not listed else _DOUBT, final)
 
     def _option(self, start: int) -> int | None:
         """Of the options, the one whose text is the rest of the line."""

@@ -24,11 +24,12 @@ from linguabridge.tasks.reading import (
 )
 
 # Languages that write a decimal comma (CLDR). All others are read in the English way, whose separators they share.
-_DECIMAL_COMMA = frozenset(
-    "af az be bg bs ca cs da de el es et eu fi fo fr gl hr hu hy id is it ka kk ky lt lv mk nl no pl pt qu ro ru sk sl "
-    "sq sr sv tr uk uz vi".split()
+_DECIMAL_COMMA = (
+    *("af", "az", "be", "bg", "bs", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fo", "fr", "gl", "hr", "hu"),
+    *("hy", "id", "is", "it", "ka", "kk", "ky", "lt", "lv", "mk", "nl", "no", "pl", "pt", "qu", "ro", "ru", "sk", "sl"),
+    *("sq", "sr", "sv", "tr", "uk", "uz", "vi"),
 )
-_DECIMAL_POINT_ABROAD = frozenset({"de-CH", "es-419", "es-MX", "es-US"})
+_DECIMAL_POINT_ABROAD = ("de-CH", "es-419", "es-MX", "es-US")
 _MOST_DIGITS = 30  # longer strings are no answers
 
 _ONE_SIGN = str.maketrans({"⁄": "/", "−": "-", "–": "-", "‐": "-", "_": None, "`": None})
@@ -49,7 +50,7 @@ _ALTERNATIVES = re.compile(r"(?:, ?\d+)*\W{0,2} ?")
 _HAN_POWERS = {"十": 1, "百": 2, "千": 3}
 _HAN_DIGITS = {digit: value for value, digits in enumerate(("一", "二两兩", *"三四五六七八九"), 1) for digit in digits}
 _HAN = re.compile(  # one power at least, and no digit right after 百: 一百五 is 150; a short unit may follow
-    r"\W*((?:[零〇]?[D]?[十百千万萬])+(?:(?:[零〇]|(?<=十))[D])?)(?:(?![零〇D十百千万萬億亿])\w){0,4}\W*(?:\n|\Z)".replace(
+    r"\W*(?=[D十])((?:[零〇]?[D]?[十百千万萬])+(?:(?:[零〇]|(?<=十))[D])?)(?:(?![零〇D十百千万萬億亿])\w){0,4}\W*(?:\n|\Z)".replace(
         "D", "".join(_HAN_DIGITS)
     )
 )

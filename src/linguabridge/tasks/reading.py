@@ -79,7 +79,9 @@ def words() -> Words:
 
 def _any_of(listed: Iterable[str]) -> re.Pattern[str]:
     """Any of some words, as whole words where their script has spaces between words; the longest first."""
-    european, unspaced, others = [], [], []
+    european: list[str] = []
+    unspaced: list[str] = []
+    others: list[str] = []
     for word in sorted({normal(word) for word in listed}, key=lambda one: (-len(one), one)):
         script = european if re.match(f"[{EUROPEAN}]", word) else others
         script = unspaced if re.match(f"[{_UNSPACED}]", word) else script
@@ -112,7 +114,7 @@ def without_markup(text: str) -> str:
     text = re.sub(r"\\[,;:!]|\\ ", "\u00a0", text).replace("{,}", ",")
     inner = r" ?\{([^{}\n]{0,200})\}"
     for _ in range(3):  # commands within commands
-        text = re.sub(rf"\\(?:text\w{{0,6}}|math\w{{0,6}}|mbox|bf|rm){inner}", r" \1 ", text)
+        text = re.sub(rf"\\(?:text\w{{0,6}}|math\w{{0,6}}|mbox|bf|rm){inner}", r"\1", text)
         text = re.sub(rf"\\[dt]?frac{inner}{inner}", r" \1/\2 ", text)
         text = re.sub(rf"\\f?boxed{inner}", "\nfinal answer: \\1\n", text)
     return text.replace("\\times", "×").replace("\\cdot", "×").replace("\\div", "÷")
