@@ -18,9 +18,12 @@ _TOKENS = 2**15  # …as long as their keys and values, new tokens included, tak
 class _AllDone(StoppingCriteria):
     """Stops a row when what it has generated is a finished answer."""
 
-    def __init__(self, model: LanguageModel, start: int, finished: Callable[[str], bool]) -> None:
-        self.model, self.start, self.finished = model, start, finished
+    def __init__(
+        self, model: LanguageModel, start: int, finished: Callable[[str], bool], advance: Callable[[float], None]
+    ) -> None:
+        self.model, self.start, self.finished, self.advance = model, start, finished, advance
         self.done: Tensor | None = None
+        self.told = 0
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> Tensor:  # noqa: ARG002 - transformers' signature
         if self.done is None:
@@ -29,7 +32,14 @@ class _AllDone(StoppingCriteria):
         texts = self.model.tokenizer.batch_decode(input_ids[open_rows, self.start :])
         for row, text in zip(open_rows, texts, strict=True):
             self.done[row] = self.finished(text)
+        self.tell(len(input_ids) - len(open_rows))
         return self.done
+
+    def tell(self, done: int) -> None:
+        """Tell how many more rows are done, so that a long batch shows how far it is."""
+        if done > self.told:
+            self.advance(done - self.told)
+            self.told = done
 
 
 @contextmanager
@@ -58,7 +68,7 @@ def greedy_answers(
         prompts: n prompts.
         finished: told the text generated so far; true when nothing more is needed.
         max_new_tokens: at most so many tokens.
-        advance: told the number of prompts done after each batch.
+        advance: told the number of prompts done, as they are.
 
     Returns:
         n texts, special tokens left out.
@@ -84,15 +94,18 @@ def greedy_answers(
         width = max(map(len, encoded))
         ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
         mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
-        stop = StoppingCriteriaList([_AllDone(model, width, finished)])
+        stop = _AllDone(model, width, finished, advance)
         with torch.inference_mode(), _only(model, settings):
             output = model.model.generate(  # type: ignore[operator]
-                input_ids=ids, attention_mask=mask, generation_config=settings, stopping_criteria=stop
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=settings,
+                stopping_criteria=StoppingCriteriaList([stop]),
             )
         texts = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
         for number, text in zip(part, texts, strict=True):
             answers[number] = text
-        advance(len(part))
+        stop.tell(len(part))
     return answers
 
 

@@ -22,7 +22,7 @@ from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 
 _LOGITS = 2**27  # held at once: 0.5 GB in float32, 512 positions of a vocabulary of 262k
-_WORTH_SHARING = 32  # tokens that prompts must begin with alike, at least, for these to run apart
+_WORTH_SHARING = 32  # tokens, at least, that another pass through the model must save: about what its overhead costs
 _CACHED = 2**14  # tokens whose keys and values are held at once, about: 16 scored positions share a cached prompt
 
 
@@ -180,29 +180,53 @@ class _Solver:
             row * length + length - 1 for row in range(len(items))
         ]
         logits, cache = self.project(stems, torch.tensor(at, device=device), cache=cache)
-        tails = [tail for item in items for tail in item.tails]
-        logits = logits.float()
-        normal = logits.logsumexp(1, keepdim=True)
-        first = torch.tensor([tail[0] for tail in tails], device=device).view(len(items), k)
-        total = (logits[len(within) :].gather(1, first) - normal[len(within) :]).double()
+        last = torch.tensor([[tail[0] for tail in item.tails] for item in items], device=device)
+        known = torch.tensor([[token] for _, _, token in within], device=device, dtype=torch.long)
+        n = len(within)
+        picked = [logits[:n].gather(1, known.view(n, 1)), logits[n:].gather(1, last)]
+        normal = _log_normaliser(logits)
+        total = (picked[1].float() - normal[n:]).double()
         if within:
             rows = torch.tensor([row for row, _, _ in within], device=device)
-            tokens = torch.tensor([[token] for _, _, token in within], device=device)
-            values = (logits[: len(within)].gather(1, tokens) - normal[: len(within)]).double()
-            total.index_add_(0, rows, values.expand(-1, k))
+            total.index_add_(0, rows, (picked[0].float() - normal[:n]).double().expand(-1, k))
         total = total.flatten()
-        width = max(map(len, tails)) - 1
-        if width:
-            cache.batch_repeat_interleave(k)  # type: ignore[attr-defined]
-            ids = torch.tensor([tail[:-1] + [0] * (width + 1 - len(tail)) for tail in tails], device=device)
-            rows = torch.tensor([row for row, tail in enumerate(tails) for _ in tail[1:]], device=device)
-            places = [row * width + i for row, tail in enumerate(tails) for i in range(len(tail) - 1)]
-            targets = torch.tensor([token for tail in tails for token in tail[1:]], device=device)
-            logits, _ = self.project(ids, torch.tensor(places, device=device), cache=cache)
-            logits = logits.float()
-            values = logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(1)
-            total.index_add_(0, rows, values.double())
+        tails = [tail for item in items for tail in item.tails]
+        for part in _alike([len(tail) for tail in tails]):
+            width = max(len(tails[i]) for i in part) - 1
+            own = copy.deepcopy(cache)
+            own.batch_select_indices(torch.tensor([i // k for i in part], device=device))  # type: ignore[attr-defined]
+            ids = [tails[i][:-1] + [0] * (width + 1 - len(tails[i])) for i in part]
+            places = [row * width + j for row, i in enumerate(part) for j in range(len(tails[i]) - 1)]
+            logits, _ = self.project(torch.tensor(ids, device=device), torch.tensor(places, device=device), cache=own)
+            targets = torch.tensor([[token] for i in part for token in tails[i][1:]], device=device)
+            values = logits.gather(1, targets).float()
+            rows = torch.tensor([i for i in part for _ in tails[i][1:]], device=device)
+            total.index_add_(0, rows, (values - _log_normaliser(logits))[:, 0].double())
         return total.view(len(items), k).cpu().numpy()
+
+
+def _log_normaliser(logits: Tensor) -> Tensor:
+    """Log of the sum of exponentials of each row, shape (rows, 1), in float32. Overwrites float32 logits.
+
+    In place, a vocabulary of 262k words costs a fraction of what torch.logsumexp does, which writes copies of it.
+    """
+    logits = logits.float()
+    largest = logits.amax(1, keepdim=True)
+    return logits.sub_(largest).exp_().sum(1, keepdim=True).log_().add_(largest)
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Put tails of more than one token in groups of about one length, so that little padding runs through the model."""
+    group: list[int] = []
+    waste = 0
+    for number in sorted((i for i, length in enumerate(lengths) if length > 1), key=lambda i: (-lengths[i], i)):
+        waste += lengths[group[0]] - lengths[number] if group else 0
+        if waste > _WORTH_SHARING:
+            yield group
+            group, waste = [], 0
+        group.append(number)
+    if group:
+        yield group
 
 
 def _packed(numbers: list[int], sizes: list[int], budget: int) -> Iterator[list[int]]:
