@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import time
 import tracemalloc
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm
+from linguabridge import paired
+from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm, mean_interval
 
 Scores = NDArray[np.float64]
 
@@ -157,6 +159,11 @@ def test_scores_that_cannot_be_compared_are_refused() -> None:
             contrast(scores, good, 0, binary=binary)
         with pytest.raises(ValueError, match=r"Scores|score"):
             contrast(good, scores, 0, binary=binary)
+    for groups in (["a", "a"], ["a", "a", "b", "b"], []):
+        with pytest.raises(ValueError, match="groups"):
+            contrast(good, good, 0, binary=True, groups=groups)
+        with pytest.raises(ValueError, match="groups"):
+            mean_interval(good, 0, groups)
 
 
 def test_contrast_repeats_with_its_seed() -> None:
@@ -247,3 +254,177 @@ def test_many_items_take_little_time_and_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 200e6
     finally:
         tracemalloc.stop()
+
+
+# Items in groups
+
+
+def named(sizes: Iterable[int]) -> list[str]:
+    """Names of the groups of items, as many of each as it is large."""
+    return [f"group {i}" for i, size in enumerate(sizes) for _ in range(size)]
+
+
+def sums(differences: Scores, groups: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for one, group in zip(differences.tolist(), groups, strict=True):
+        found[group] = found.get(group, 0.0) + one
+    return found
+
+
+def sandwich(differences: Scores, groups: list[str]) -> float:
+    """Standard error of a mean of clustered items, written out: the linearised ratio of sums."""
+    mean = differences.mean()
+    return float(np.sqrt(sum(one**2 for one in sums(differences - mean, groups).values())) / len(differences))
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_groups_of_one_change_nothing(binary: bool) -> None:
+    rng = np.random.default_rng(11)
+    a, b = rng.random(40), rng.random(40)
+    a, b = (a.round(), b.round()) if binary else (a, b)
+    alone = named([1] * 40)
+    assert contrast(a, b, 3, binary=binary, groups=alone) == contrast(a, b, 3, binary=binary)
+    assert contrast(a, b, 3, binary=binary, groups=None) == contrast(a, b, 3, binary=binary)
+    assert mean_interval(a, 3, alone) == mean_interval(a, 3)
+    none = contrast(np.array([]), np.array([]), 0, binary=binary, groups=[])
+    assert (none.p, none.gained, none.lost) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_groups_are_tested_by_every_flip_of_their_sums(binary: bool) -> None:
+    rng = np.random.default_rng(12)
+    for _ in range(5):
+        groups = named(rng.integers(1, 5, 9))
+        a, b = rng.random(len(groups)) ** 0.5, rng.random(len(groups))
+        a, b = (a.round(), b.round()) if binary else (a, b)
+        found = contrast(a, b, 0, binary=binary, groups=groups)
+        assert found.test == PERMUTATION
+        assert found.p == pytest.approx(by_enumeration(np.array(list(sums(a - b, groups).values()))), abs=1e-12)
+        assert found.difference.value == pytest.approx((a - b).mean())
+        assert (found.gained, found.lost) == (sum(a > b), sum(a < b))  # items
+
+
+def test_groups_need_not_stand_together() -> None:
+    rng = np.random.default_rng(13)
+    groups = named(rng.integers(1, 5, 30))
+    a, b = rng.random(len(groups)), rng.random(len(groups))
+    order = rng.permutation(len(groups))
+    first = contrast(a, b, 0, binary=False, groups=groups)
+    other = contrast(a[order], b[order], 0, binary=False, groups=[groups[i] for i in order])
+    assert other.p == pytest.approx(first.p, abs=0.01)
+    assert other.difference.low == pytest.approx(first.difference.low, abs=0.01)
+    # Names are compared whole: numpy would take the NUL off.
+    assert contrast(a[:3], b[:3], 0, binary=False, groups=["a", "a\0", "a "]) == contrast(a[:3], b[:3], 0, binary=False)
+
+
+def test_interval_of_groups_is_that_of_a_naive_cluster_bootstrap() -> None:
+    rng = np.random.default_rng(14)
+    sizes = rng.integers(1, 6, 40)
+    values = np.repeat(rng.normal(0, 0.5, 40), sizes) + rng.normal(0.2, 0.3, sizes.sum())
+    members = np.split(values, np.cumsum(sizes)[:-1])
+    means = [np.concatenate([members[i] for i in rng.integers(0, 40, 40)]).mean() for _ in range(4000)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    found = mean_interval(values, 0, named(sizes))
+    assert found.value == pytest.approx(values.mean())
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.015), pytest.approx(high, abs=0.015))
+    alone = mean_interval(values, 0)
+    assert found.high - found.low > 1.5 * (alone.high - alone.low)
+    graded = contrast(values, np.zeros(len(values)), 0, binary=False, groups=named(sizes))
+    assert (graded.difference.low, graded.difference.high) == (pytest.approx(found.low), pytest.approx(found.high))
+    assert graded.detectable == pytest.approx(2.8 * sandwich(values, named(sizes)), rel=0.05)
+
+
+def test_a_group_repeated_tells_no_more_than_its_item_once() -> None:
+    rng = np.random.default_rng(15)
+    a, b = rng.random(12), rng.random(12)
+    once = contrast(a, b, 0, binary=False)
+    thrice = contrast(np.repeat(a, 3), np.repeat(b, 3), 0, binary=False, groups=named([3] * 12))
+    assert thrice.p == once.p
+    assert (thrice.difference.low, thrice.difference.high) == (
+        pytest.approx(once.difference.low, abs=0.01),
+        pytest.approx(once.difference.high, abs=0.01),
+    )
+    assert thrice.detectable == pytest.approx(once.detectable, rel=0.05)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_one_group_and_groups_alike_show_nothing_of_the_spread(binary: bool) -> None:
+    one = contrast(np.array([1.0, 1, 0]), np.zeros(3), 0, binary=binary, groups=["a"] * 3)
+    assert (one.p, one.gained, one.lost) == (1, 2, 0)
+    assert (one.difference.low, one.difference.high) == (one.difference.value,) * 2
+    assert np.isnan(one.detectable)
+    alike = contrast(np.tile([1.0, 0, 0], 10), np.zeros(30), 0, binary=binary, groups=named([3] * 10))
+    assert alike.p == 2 / 2**10
+    assert alike.difference.value == pytest.approx(1 / 3)
+    assert (alike.difference.low, alike.difference.high) == (alike.difference.value,) * 2
+    # Of 10 groups that all change together at this rate, six or more do in 80 % of cases.
+    assert stats.binom.sf(5, 10, alike.detectable) == pytest.approx(0.8) if binary else np.isnan(alike.detectable)
+    few = contrast(np.tile([1.0, 0, 0], 5), np.zeros(15), 0, binary=binary, groups=named([3] * 5))
+    assert np.isnan(few.detectable)
+
+
+def bridged(rng: np.random.Generator, n_groups: int, gain: float = 0.0) -> tuple[Scores, Scores, list[str]]:
+    """Right answers on groups of three that share a bridge text: of half of the texts good, of half bad.
+
+    The difference of a group has variance 3 × .25 + 3 × .25 = 1.5 where nothing is shared; here the arm's chance is
+    .5 ± .354, so that its part is 3 × (.25 − .125) + 9 × .125 = 1.5, and all 2.25.
+    """
+    quality = 0.5 + np.where(rng.random(n_groups) < 0.5, 1, -1) * np.sqrt(0.125)
+    arm = rng.random(3 * n_groups) < np.repeat(quality, 3) + gain
+    return arm.astype(float), (rng.random(3 * n_groups) < 0.5).astype(float), named([3] * n_groups)
+
+
+def test_what_a_group_shares_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items taken for independent give false alarms twice as often as they may; their groups do not."""
+    monkeypatch.setattr(paired, "FLIPS", 999)
+    monkeypatch.setattr(paired, "RESAMPLES", 999)
+    rng = np.random.default_rng(16)
+    tried = 1000
+    alone, grouped, inside = 0, 0, 0
+    for seed in range(tried):
+        a, b, groups = bridged(rng, 100)
+        alone += contrast(a, b, seed, binary=True).p < 0.05
+        found = contrast(a, b, seed, binary=True, groups=groups)
+        grouped += found.p < 0.05
+        inside += found.difference.low <= 0 <= found.difference.high
+    # By the normal approximation 2 × Φ(−1.96 / √1.5) = 11 %, somewhat less as the exact test is discrete.
+    assert 0.08 < alone / tried < 0.13
+    assert grouped / tried == pytest.approx(0.05, abs=0.02)  # three standard deviations
+    assert inside / tried == pytest.approx(0.95, abs=0.025)
+
+
+def test_interval_of_unequal_groups_covers_the_true_difference_about_95_times_in_100(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paired, "RESAMPLES", 999)
+    rng = np.random.default_rng(17)
+    tried, inside, alone = 600, 0, 0
+    for seed in range(tried):
+        sizes = rng.integers(1, 5, 80)
+        values = np.repeat(rng.normal(0.1, 0.3, 80), sizes) + rng.normal(0, 0.3, sizes.sum())
+        grouped, naive = mean_interval(values, seed, named(sizes)), mean_interval(values, seed)
+        inside += grouped.low <= 0.1 <= grouped.high
+        alone += naive.low <= 0.1 <= naive.high
+    assert inside / tried == pytest.approx(0.945, abs=0.03)
+    assert alone / tried < 0.9
+
+
+def test_detectable_difference_of_groups_is_found_4_times_in_5(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(18)
+    a, b, groups = bridged(rng, 300)
+    gain = contrast(a, b, 0, binary=True, groups=groups).detectable
+    assert gain == pytest.approx(2.8 * sandwich(a - b, groups), rel=0.05)
+    assert gain == pytest.approx(2.8 * np.sqrt(2.25 * 300) / 900, rel=0.15)
+    monkeypatch.setattr(paired, "FLIPS", 999)
+    monkeypatch.setattr(paired, "RESAMPLES", 99)
+    # A true difference as large as theory has it.
+    drawn = (bridged(rng, 300, 2.8 * np.sqrt(2.25 * 300) / 900) for _ in range(300))
+    found = [contrast(a, b, seed, binary=True, groups=some).p < 0.05 for seed, (a, b, some) in enumerate(drawn)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.07)
+
+
+def test_many_groups_take_little_time() -> None:
+    a, b, groups = bridged(np.random.default_rng(19), 824)
+    start = time.perf_counter()
+    contrast(a, b, 0, binary=True, groups=groups)
+    assert time.perf_counter() - start < 10  # under 1 on an idle core

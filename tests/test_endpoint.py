@@ -559,7 +559,7 @@ def test_what_is_finished_is_not_asked_again(start: Any, cache: Cache) -> None:
 def test_scores_are_kept_by_what_they_depend_on(start: Any, cache: Cache) -> None:
     fake = start(echoing)
     engine = connect(fake, cache)
-    prompts, options = [Prompt("a question:")] * 3, [[" one", " two"]] * 3
+    prompts, options = [Prompt(f"{which} question:") for which in "abc"], [[" one", " two"]] * 3
     first = engine.option_scores("x", prompts, options)
     fake.seen.clear()
     again = engine.option_scores("x", prompts, options)
@@ -567,6 +567,45 @@ def test_scores_are_kept_by_what_they_depend_on(start: Any, cache: Cache) -> Non
     np.testing.assert_array_equal(first, again)
     engine.option_scores("x", prompts, options, whole=True)
     assert len(fake.seen) == 9
+
+
+def test_the_same_question_is_asked_once(start: Any, cache: Cache) -> None:
+    fake = start(echoing)
+    engine = connect(fake, cache)
+    asked = len(fake.seen)
+    prompts = [Prompt("the passage. B?"), Prompt("a question:"), Prompt("the passage. B?"), Prompt("a question:")]
+    options = [[" one", " two"], [" one", " two"], [" one", " two"], [" two", " one"]]
+    scores = engine.option_scores("x", prompts, options)
+    assert len(fake.seen) == asked + 3 * 2
+    np.testing.assert_array_equal(scores[0], scores[2])
+    np.testing.assert_array_equal(scores[1], scores[3, ::-1])
+    assert len(set(scores[:2].flatten())) == 4
+
+    fake = start(plain)
+    engine = connect(fake, cache)
+    fake.seen.clear()
+    said = [Prompt(f"say {number % (BATCH + 1)}") for number in range(3 * BATCH)]
+    assert engine.answers("x", said, ENDING) == [prompt.text.split()[-1] for prompt in said]
+    assert sorted(fake.questions()) == sorted({prompt.text for prompt in said})
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_half_a_character_in_an_answer_is_kept_as_a_sign_of_its_own(chat: bool, start: Any, cache: Cache) -> None:
+    def reply(route: str, body: dict[str, Any]) -> Reply:
+        if route == "/v1/models":
+            return models("m")
+        return message("cat \ud83d") if chat else completion("cat \ud83d")
+
+    engine = connect(start(reply), cache, chat=chat)
+    assert engine.answers("x", [Prompt("a")], ENDING) == ["cat \ufffd"]  # kept in the cache, which takes text alone
+    assert engine.answers("x", [Prompt("a")], ENDING) == ["cat \ufffd"]
+
+
+def test_half_a_character_in_an_error_can_be_printed(start: Any, cache: Cache) -> None:
+    engine = connect(start(failing_first(9, 400, {"error": {"message": "no \ud83d"}})), cache)
+    with pytest.raises(EndpointError, match="400: no \ufffd") as caught:
+        engine.answers("x", [Prompt("fail word")], ENDING)
+    str(caught.value).encode()
 
 
 def test_a_notebooks_loop_does_no_harm(start: Any, cache: Cache) -> None:

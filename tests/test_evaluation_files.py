@@ -127,7 +127,7 @@ def test_summary_holds_all_but_the_rows_and_no_nan(tmp_path: Path) -> None:
     assert english["against_direct"] == {
         "difference": {"value": 0.2, "low": 0.1, "high": 0.3},
         "p": 0.01,
-        "p_holm": 0.02,
+        "p_holm": 0.01,
         "test": "exact McNemar",
         "gained": 20,
         "lost": 4,

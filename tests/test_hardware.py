@@ -89,6 +89,18 @@ def test_device_is_an_accelerator_if_there_is_one(
     assert choose_device("cpu") == "cpu"
 
 
+@pytest.mark.parametrize(("cuda", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_map_of_devices_computes_in_the_type_of_what_it_is_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: bool, dtype: torch.dtype
+) -> None:
+    assert choose_device("map") == "map"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(hardware, "cpu_is_good_at_bfloat16", lambda: False)
+    assert choose_dtype("auto", "map", stored(tmp_path, dtype="bfloat16")) == dtype
+
+
 @pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, True), (0.9, False), (300.0, False)])
 def test_cpu_is_judged_by_trying(monkeypatch: pytest.MonkeyPatch, bfloat16: float, expected: bool) -> None:
     monkeypatch.setattr(hardware, "_seconds", lambda dtype: bfloat16 if dtype == torch.bfloat16 else 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -204,3 +205,31 @@ def test_common_beginnings_run_once(tiny_loaded: Load) -> None:
 def test_prompts_longer_than_the_model_reads_are_refused(tiny_loaded: Load) -> None:
     with pytest.raises(InputError, match=r"tokens, and .* reads 1,024 at most"):
         option_log_probabilities(tiny_loaded("gpt2"), ["x y z w " * 400], [["a", "b"]])
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_bytes_of_keys_and_values_are_those_of_the_cache(tiny_loaded: Load, family: str) -> None:
+    model = tiny_loaded(family)
+    with torch.no_grad():
+        cache = model.model(input_ids=torch.tensor([[3, 4, 5]]), use_cache=True).past_key_values
+    held = sum(part.numel() * part.element_size() for layer in cache.layers for part in (layer.keys, layer.values))
+    assert likelihood._bytes_per_token(model) == held / 3
+
+
+def test_a_gpu_holds_as_many_tokens_as_a_quarter_of_what_the_weights_leave(
+    tiny_loaded: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_loaded("llama")
+    assert likelihood._cached(model) == likelihood._CACHED
+
+    class OnGpus:
+        config, dtype = model.model.config, torch.float32
+
+        def parameters(self) -> list[SimpleNamespace]:
+            places = ["cuda:0", "cuda:1", "cuda:1", "meta"]
+            return [SimpleNamespace(device=torch.device(place), nbytes=2**20) for place in places]
+
+    totals = {torch.device("cuda:0"): 5 * 2**20, torch.device("cuda:1"): 4 * 2**20}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, totals[device]))
+    spread = dataclasses.replace(model, model=OnGpus())  # type: ignore[arg-type]
+    assert likelihood._cached(spread) == 2 * 2**20 // 4 // likelihood._bytes_per_token(model)

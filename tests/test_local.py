@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from linguabridge.cache import Cache
 from linguabridge.engines.local import Local
@@ -18,7 +20,7 @@ from linguabridge.prompts import WORD, Prompt
 Folder = Callable[[str], Path]
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}[assistant] {% endif %}"
+    "{% if add_generation_prompt %}[assistant]\n{% endif %}"
 )
 
 
@@ -37,7 +39,7 @@ def test_chat_template_is_put_as_the_tokenizer_puts_it_with_one_bos(measure: Mea
     model = measure.model.loaded
     chat = [{"role": "user", "content": 'English:"cat"→Deutsch:'}]
     expected = model.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
-    assert asked == ['[user] English:"cat"→Deutsch:\n[assistant] "']
+    assert asked == ['[user] English:"cat"→Deutsch:\n[assistant]\n"']
     assert model.encode(asked[0].removesuffix('"')) == list(expected)
     assert expected.count(model.tokenizer.bos_token_id) == 1
 
@@ -54,3 +56,30 @@ def test_model_without_a_chat_template_is_refused(tiny_model: Folder, tmp_path: 
     plain = Measurements(open_model(str(tiny_model("llama")), ModelOptions("cpu", "float32"), cache), cache)
     with pytest.raises(InputError, match="has no chat template"):
         Local(plain, chat=True).answers("", [Prompt("a")], WORD)
+
+
+def test_chat_options_stand_where_the_model_would_write_them(measure: Measurements) -> None:
+    prompts = [Prompt("Is the cat on the mat?"), Prompt("le chat?"), Prompt('English:"cat"→Deutsch:', '"')]
+    options = [[" Yes\n", " No\n"], [" A", " B"], ['Katze"', ' Hund"']]
+    found = Local(measure, chat=True).option_scores("", prompts, options)
+    model = measure.model.loaded
+    tokenizer = model.tokenizer
+    for row, prompt, some in zip(found, prompts, options, strict=True):
+        chat = [{"role": "user", "content": prompt.text}]
+        ids = list(tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False))
+        expected = []
+        for option in some:
+            written = option.lstrip() if not prompt.start else prompt.start + option
+            whole = torch.tensor([ids + tokenizer(written, add_special_tokens=False).input_ids])
+            with torch.no_grad():
+                logs = model.model(input_ids=whole, use_cache=False).logits[0].double().log_softmax(1)
+            expected.append(sum(float(logs[at - 1, whole[0, at]]) for at in range(len(ids), whole.shape[1])))
+        np.testing.assert_allclose(row - row[0], np.array(expected) - expected[0], rtol=1e-4, atol=2e-4)
+
+
+def test_models_that_can_think_are_told_not_to(measure: Measurements) -> None:
+    asked: list[str] = []
+    measure.answers = lambda _title, prompts, _ending: asked.extend(prompts) or ["x"] * len(prompts)  # type: ignore[method-assign]
+    measure.model.loaded.tokenizer.chat_template = TEMPLATE + "{% if enable_thinking is false %}</think>{% endif %}"
+    Local(measure, chat=True).answers("", [Prompt("a")], WORD)
+    assert asked == ["[user] a\n[assistant]\n</think>"]

@@ -103,3 +103,8 @@ def test_normal_form_has_no_punctuation_around_it(text: str) -> None:
 )
 def test_one_word_or_several(text: str, spaced: bool, one: bool) -> None:
     assert is_one_word(text, spaced=spaced) is one
+
+
+def test_quotes_within_words_are_plain() -> None:
+    assert normalise_word("צה״ל") == normalise_word('צה"ל') == 'צה"ל'
+    assert normalise_word("l’eau") == normalise_word("l'eau") == "l'eau"

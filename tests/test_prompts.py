@@ -21,6 +21,27 @@ def test_prompt_asks_directly_or_through_a_bridge() -> None:
     assert translation_prompt(["العربية", "English", "עברית"], ["قطة", "cat"]) == 'العربية:"قطة"→English:"cat"→עברית:'
 
 
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [
+        ('צה"ל', "צה״ל"),
+        ('צַהַ"ל', "צַהַ״ל"),
+        ('דו"ח צה"ל', "דו״ח צה״ל"),
+        ('5" nail', "5” nail"),
+        ('the "best"', "the ”best”"),
+        ('"שלום"', "”שלום”"),  # quotes around a Hebrew word are no gershayim
+        ('של"5', "של”5"),
+        ('דרום־"מזרח', "דרום־”מזרח"),  # after a hyphen
+        ('"', "”"),
+        ("l'eau", "l'eau"),
+    ],
+)
+def test_quote_in_a_word_does_not_end_it(word: str, written: str) -> None:
+    assert translation_prompt(["עברית", "English"], [word]) == f'עברית:"{written}"→English:'
+    through = translation_prompt(["English", "עברית", "Deutsch"], ["cat", word])
+    assert through == f'English:"cat"→עברית:"{written}"→Deutsch:'
+
+
 def test_option_is_quoted_and_the_prompt_for_an_answer_opens_the_quote() -> None:
     prompt = translation_prompt(["English", "Deutsch"], ["cat"])
     assert prompt + option_text("Katze") == 'English:"cat"→Deutsch:"Katze"'

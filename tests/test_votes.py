@@ -53,3 +53,9 @@ def test_the_translation_most_like_the_others_wins() -> None:
     likeness = [sum(metric.sentence_score(a, [b]).score for b in texts if b is not a) for a in texts]
     voted = vote(answered(*texts, None), ITEM, "chrF++")
     assert voted.parsed == texts[likeness.index(max(likeness))]
+
+
+@pytest.mark.parametrize("copies", [(False, False, False), (False, False, True), (True, True, True)])
+def test_a_vote_is_copied_when_any_of_its_bridges_words_is_a_right_answer(copies: tuple[bool, ...]) -> None:
+    rows = [replace(row, copied=one) for row, one in zip(answered("b", "a", "b"), copies, strict=True)]
+    assert vote(rows, ITEM, "accuracy").copied == any(copies)

@@ -13,6 +13,7 @@ import torch
 
 from linguabridge.errors import InputError, ModelError
 
+MAP = "map"  # all accelerators of this machine, and its memory and disk for what they cannot hold
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -20,7 +21,8 @@ def choose_device(wanted: str = "auto") -> str:
     """The device to compute on.
 
     Args:
-        wanted: ``auto`` (an accelerator if there is one, else the CPU), or a name that torch knows.
+        wanted: ``auto`` (an accelerator if there is one, else the CPU), ``map`` (the layers over all there are), or a
+            name that torch knows.
 
     Raises:
         InputError: no such device here.
@@ -29,6 +31,8 @@ def choose_device(wanted: str = "auto") -> str:
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
+    if wanted == MAP:
+        return MAP
     try:
         device = torch.device(wanted)
         torch.empty(1, device=device)
@@ -57,6 +61,8 @@ def choose_dtype(wanted: str, device: str, folder: Path) -> torch.dtype:
     stored = _stored_dtype(folder)
     if stored == torch.float32:
         return stored
+    if device == MAP:
+        device = choose_device()
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device == "mps":

@@ -23,7 +23,8 @@ from linguabridge.model import LanguageModel
 
 _LOGITS = 2**27  # held at once: 0.5 GB in float32, 512 positions of a vocabulary of 262k
 _WORTH_SHARING = 32  # tokens, at least, that another pass through the model must save: about what its overhead costs
-_CACHED = 2**14  # tokens whose keys and values are held at once, about: 16 scored positions share a cached prompt
+_CACHED = 2**14  # tokens whose keys and values are held at once on a CPU, about
+_CACHED_PART = 4  # on a GPU they may take this part of its memory: they are copied, and the pass itself needs room
 
 
 def option_log_probabilities(
@@ -69,12 +70,38 @@ def option_log_probabilities(
     out = np.zeros((len(prompts), sizes.pop()))
     with torch.inference_mode(), _projection(model) as project:
         vocabulary = model.model.config.get_text_config(decoder=True).vocab_size
-        solver = _Solver(model, project, items, out, _LOGITS // vocabulary, advance)
+        solver = _Solver(model, project, items, out, _LOGITS // vocabulary, _cached(model), advance)
         order = sorted(range(len(items)), key=lambda number: items[number].stem)
         solver.solve(order, 0, None)
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives likelihoods that are not finite (NaN or infinity); try --dtype float32.")
     return out
+
+
+def _cached(model: LanguageModel) -> int:
+    """Tokens whose keys and values may be held at once.
+
+    Of a GPU's memory as it was built, less the weights on it; not of what is free now: what runs together, and with it
+    the last digits of a result, must be the same when a killed run goes on beside another program. Of several GPUs the
+    one with the least room counts, as if it held all layers.
+    """
+    weights: dict[torch.device, int] = defaultdict(int)
+    for weight in model.model.parameters():
+        if weight.device.type == "cuda":
+            weights[weight.device] += weight.nbytes
+    if not weights:
+        return _CACHED
+    room = min(torch.cuda.mem_get_info(device)[1] - taken for device, taken in weights.items())
+    return room // _CACHED_PART // _bytes_per_token(model)
+
+
+def _bytes_per_token(model: LanguageModel) -> int:
+    """What the keys and values of a token take in all layers; layers that forget (sliding windows) count in full."""
+    config = model.model.config.get_text_config(decoder=True)
+    heads = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    return int(2 * config.num_hidden_layers * groups * size * model.dtype.itemsize)
 
 
 class _Item:
@@ -117,6 +144,7 @@ class _Solver:
     items: list[_Item]
     out: NDArray[np.float64]
     scored: int  # positions whose logits are held at once, about
+    cached: int  # tokens whose keys and values are held at once, about
     advance: Callable[[float], None]
 
     def solve(self, numbers: list[int], done: int, cache: object | None) -> None:
@@ -136,7 +164,7 @@ class _Solver:
             by_length[len(self.items[number].stem)].append(number)
         for length, some in sorted(by_length.items()):
             # The cache of key and value holds a stem once for each option: long ones go in smaller parts.
-            room = min(self.scored, max(1, _CACHED // length))
+            room = min(self.scored, max(1, self.cached // length))
             sizes = [sum(map(len, self.items[n].tails)) + length - self.items[n].start for n in some]
             for part in _packed(some, sizes, room):
                 self.out[part] = self._score([self.items[number] for number in part], done, cache)
@@ -194,7 +222,8 @@ class _Solver:
         for part in _alike([len(tail) for tail in tails]):
             width = max(len(tails[i]) for i in part) - 1
             own = copy.deepcopy(cache)
-            own.batch_select_indices(torch.tensor([i // k for i in part], device=device))  # type: ignore[attr-defined]
+            # On the CPU, from where it may select on whatever device a layer is.
+            own.batch_select_indices(torch.tensor([i // k for i in part]))  # type: ignore[attr-defined]
             ids = [tails[i][:-1] + [0] * (width + 1 - len(tails[i])) for i in part]
             places = [row * width + j for row, i in enumerate(part) for j in range(len(tails[i]) - 1)]
             logits, _ = self.project(torch.tensor(ids, device=device), torch.tensor(places, device=device), cache=own)
@@ -255,16 +284,20 @@ class _Projection:
     positions: Tensor | None = None
 
     def __call__(self, ids: Tensor, positions: Tensor, cache: object | None = None) -> tuple[Tensor, object]:
-        """Logits of shape (positions, vocabulary) at flat positions into (row, token), and the key/value cache."""
+        """Logits of shape (positions, vocabulary) at flat positions into (row, token), and the key/value cache.
+
+        Logits are on the device of ``ids``; a model over several devices may make them on another.
+        """
         self.positions = positions
         output = self.model.model(input_ids=ids, use_cache=True, past_key_values=cache)
-        return output.logits[0], output.past_key_values
+        return output.logits[0].to(ids.device), output.past_key_values
 
     def pick(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Hook before the output embedding: keep the chosen positions."""
         assert self.positions is not None
         hidden = inputs[0]
-        return (hidden.reshape(-1, hidden.shape[-1]).index_select(0, self.positions)[None], *inputs[1:])
+        positions = self.positions.to(hidden.device)
+        return (hidden.reshape(-1, hidden.shape[-1]).index_select(0, positions)[None], *inputs[1:])
 
 
 @contextmanager

@@ -85,12 +85,14 @@ class Measurements:
         self, title: str, prompts: Sequence[str], options: Sequence[Sequence[str]], *, whole: bool = False
     ) -> NDArray[np.float64]:
         """Likelihood of options; see :func:`linguabridge.likelihood.option_log_probabilities`."""
+        # The same question is asked once: data repeat a text for each question on it.
+        questions = list(dict.fromkeys(zip(prompts, map(tuple, options), strict=True)))
         # By text, so that prompts with a common beginning come together and share it.
-        order = sorted(range(len(prompts)), key=lambda i: prompts[i])
-        found: dict[int, NDArray[np.float64]] = {}
-        with self.reporter.step(title, len(prompts)) as advance:
-            for part in planned(order, [len(p) + sum(map(len, o)) for p, o in zip(prompts, options, strict=True)]):
-                asked, choices = [prompts[i] for i in part], [list(options[i]) for i in part]
+        order = sorted(range(len(questions)), key=lambda i: questions[i][0])
+        found: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
+        with self.reporter.step(title, len(questions)) as advance:
+            for part in planned(order, [len(prompt) + sum(map(len, some)) for prompt, some in questions]):
+                asked, choices = [questions[i][0] for i in part], [list(questions[i][1]) for i in part]
                 key = self._key(prompts=digest(asked), options=digest(choices), whole=whole)
                 if stored := self.cache.get("likelihood", key):
                     scores = stored.arrays["scores"]
@@ -100,16 +102,18 @@ class Measurements:
 
                     scores = option_log_probabilities(self.model.loaded, asked, choices, whole=whole, advance=advance)
                     self.cache.put("likelihood", key, {"scores": scores}, {"about": title})
-                found.update(zip(part, scores, strict=True))
-        return np.array([found[i] for i in range(len(prompts))])
+                found.update(zip((questions[i] for i in part), scores, strict=True))
+        return np.array([found[one] for one in zip(prompts, map(tuple, options), strict=True)])
 
     def answers(self, title: str, prompts: Sequence[str], ending: Ending) -> list[str]:
         """Greedy answers, raw; see :func:`linguabridge.generate.greedy_answers`."""
-        order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i]))  # alike in length together
-        found: dict[int, str] = {}
-        with self.reporter.step(title, len(prompts)) as advance:
-            for part in planned(order, [len(prompt) for prompt in prompts]):
-                asked = [prompts[i] for i in part]
+        questions = list(dict.fromkeys(prompts))  # the same is asked once
+        # Alike in length together.
+        order = sorted(range(len(questions)), key=lambda i: (len(questions[i]), questions[i]))
+        found: dict[str, str] = {}
+        with self.reporter.step(title, len(questions)) as advance:
+            for part in planned(order, [len(prompt) for prompt in questions]):
+                asked = [questions[i] for i in part]
                 key = self._key(
                     prompts=digest(asked),
                     max_new_tokens=ending.max_new_tokens,
@@ -130,8 +134,8 @@ class Measurements:
                         advance=advance,
                     )
                     self.cache.put("answers", key, {}, {"about": title, "answers": texts})
-                found.update(zip(part, texts, strict=True))
-        return [found[i] for i in range(len(prompts))]
+                found.update(zip(asked, texts, strict=True))
+        return [found[prompt] for prompt in prompts]
 
     def probe_matrix(
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False

@@ -105,7 +105,7 @@ class LanguageModel:
 class ModelOptions:
     """How a model is loaded; all fields that change numbers are part of every cache key."""
 
-    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    device: str = "auto"  # auto, map, cpu, cuda, cuda:1, mps
     dtype: str = "auto"  # auto, float32, bfloat16, float16
     taps: str | None = None  # module name with {layer}, where the search fails
     trust_remote_code: bool = False
@@ -263,7 +263,7 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from linguabridge.hardware import choose_device, choose_dtype
+    from linguabridge.hardware import MAP, choose_device, choose_dtype
     from linguabridge.taps import find_taps, input_embedding, tap_widths
 
     options = options or ModelOptions()
@@ -275,7 +275,7 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
                 files.folder,
                 output_loading_info=True,
                 dtype=choose_dtype(options.dtype, device, files.folder),
-                device_map=device if device != "cpu" else None,
+                device_map={"cpu": None, MAP: "auto"}.get(device, device),
                 use_safetensors=True,
                 trust_remote_code=options.trust_remote_code,
             )
@@ -317,6 +317,8 @@ def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, na
 
     # By the weights, too: attention on a CPU can turn NaN into 0.
     for key, weight in model.named_parameters():
+        if weight.is_meta:  # not here but in memory or on disk, fetched for each pass (--device map)
+            continue
         if not bool(torch.isfinite(weight).all()):
             raise ModelError(
                 f"The weights of {name} are not finite (NaN or infinity) in {model.dtype}, {key} first: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ TERMINATOR = '"'  # closes an answer, and counts in its likelihood
 STOPS = ('"', "”", "“", "«", "»", "„", "「", "」", ",", "،", "，", "、", ARROW, "\n")
 
 
+_HEBREW = "\u05d0-\u05f2\ufb1d-\ufb28\ufb2a-\ufb4f"
+_POINTS = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # they stand after their letter
+_GERSHAYIM = re.compile(f'(?<=[{_HEBREW}{_POINTS}])"(?=[{_HEBREW}])')
 _OPENING = "“„«»「"  # some models open a quote in their language's own style once more
 
 
@@ -77,18 +81,19 @@ def translation_prompt(names: Sequence[str], words: Sequence[str]) -> str:
 
     Args:
         names: endonyms of the languages on the way, source first, target last; one more than ``words``.
-        words: the source word, then the bridge word if there is a bridge.
+        words: the source word, then the bridge word if there is a bridge. A plain quote in one would end it, so it is
+            written otherwise: between Hebrew letters as gershayim (צה״ל), elsewhere as a closing quote (5”).
 
     Returns:
         For example ``العربية:"قطة"→English:"cat"→עברית:``.
     """
-    known = "".join(f'{name}:"{word}"{ARROW}' for name, word in zip(names, words, strict=False))
+    known = "".join(f'{name}:"{without_plain_quotes(word)}"{ARROW}' for name, word in zip(names, words, strict=False))
     return f"{known}{names[len(words)]}:"
 
 
 def option_text(word: str) -> str:
     """An answer as it would stand after :func:`translation_prompt`: quoted, the closing quote its terminator."""
-    return f'"{word}{TERMINATOR}'
+    return f'"{without_plain_quotes(word)}{TERMINATOR}'
 
 
 def answer_prompt(prompt: str) -> str:
@@ -97,6 +102,11 @@ def answer_prompt(prompt: str) -> str:
     Small base models without it leave the pattern and begin a new paragraph; with it they answer.
     """
     return f'{prompt}"'
+
+
+def without_plain_quotes(word: str) -> str:
+    """A word as it can stand between plain quotes: gershayim between Hebrew letters, elsewhere a closing quote."""
+    return _GERSHAYIM.sub("\u05f4", word).replace('"', "”")
 
 
 def _after_opening(text: str) -> str:

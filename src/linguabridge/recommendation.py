@@ -37,7 +37,7 @@ from linguabridge.settings import (
     Settings,
     check_pair,
 )
-from linguabridge.texts import Text, load_text
+from linguabridge.texts import Text, lines_read, load_text
 from linguabridge.understood import Probes, understood_probes
 
 
@@ -166,12 +166,9 @@ def recommend(
     reporter = reporter or Reporter()
     s, t, candidates = check_pair(source, target, settings)
     cache.check_writable()
-    lexicon = load_lexicon(
-        settings.lexicon, directory=settings.lexicon_dir, source=s, target=t, cache_dir=cache.root / "lexicons"
-    )
-    pair = lexicon.pair(s, t)
-    texts, candidates, notes = _texts(s, t, candidates, lexicon, settings)
-    drawn = _draw(pair, texts, settings)
+    found = materials(s, t, candidates, settings, cache)
+    lexicon, pair, texts, drawn, notes = found.lexicon, found.pair, found.texts, found.drawn, found.notes
+    candidates = found.candidates
     choices = make_choices(drawn.probes, pair.entries, settings.seed)
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
@@ -241,6 +238,47 @@ def recommend(
     )
 
 
+@dataclass(frozen=True)
+class Materials:
+    """What a ranking is made from, before a model is asked.
+
+    Attributes:
+        lexicon: of the words.
+        pair: its entries.
+        texts: to read neurons on, by the language's code.
+        candidates: those that have a text.
+        drawn: probes, and words for the check.
+        notes: what should be known, a sentence each.
+    """
+
+    lexicon: Lexicon
+    pair: PairEntries
+    texts: dict[str, Text]
+    candidates: tuple[Language, ...]
+    drawn: Split
+    notes: tuple[str, ...]
+
+
+def materials(
+    source: Language, target: Language, candidates: Sequence[Language], settings: Settings, cache: Cache
+) -> Materials:
+    """Gather words and texts; cheap, and says what is missing before the work begins.
+
+    Raises:
+        InputError: there are too few words for the pair, or no text in one of its languages.
+    """
+    lexicon = load_lexicon(
+        settings.lexicon,
+        directory=settings.lexicon_dir,
+        source=source,
+        target=target,
+        cache_dir=cache.root / "lexicons",
+    )
+    pair = lexicon.pair(source, target)
+    texts, kept, notes = _texts(source, target, candidates, lexicon, settings)
+    return Materials(lexicon, pair, texts, kept, _draw(pair, texts, settings), notes)
+
+
 def _texts(
     source: Language, target: Language, candidates: Sequence[Language], lexicon: Lexicon, settings: Settings
 ) -> tuple[dict[str, Text], tuple[Language, ...], tuple[str, ...]]:
@@ -295,13 +333,9 @@ def _seen_within_lines(
     """Number of check entries with a word among the words of the lines that were, at most, profiled."""
     seen: dict[str, set[str]] = {}
     for code in (source.code, target.code):
-        read = 0
         words = seen.setdefault(code, set())
-        for line in texts[code].lines():
+        for line in lines_read(texts[code], settings.tokens):
             words.update(map(normalise_word, line.split()))
-            read += len(line)
-            if read > 10 * settings.tokens:  # characters; few tokens are longer
-                break
     return sum(
         normalise_word(entry.source) in seen[source.code]
         or any(normalise_word(word) in seen[target.code] for word in entry.targets)

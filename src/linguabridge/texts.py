@@ -43,6 +43,16 @@ class Text:
     words: bool = False
 
 
+def lines_read(text: Text, tokens: int) -> Iterator[str]:
+    """The lines that a profile on so many tokens reads, at most: few tokens are longer than ten characters."""
+    characters = 0
+    for line in text.lines():
+        yield line
+        characters += len(line)
+        if characters > 10 * tokens:
+            return
+
+
 def names_text(language: Language, seed: int, lexicon: Lexicon | None = None) -> Text:
     """The names of CLDR concepts in one language, in seeded order, without the words kept for the check.
 

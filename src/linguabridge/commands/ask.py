@@ -85,17 +85,17 @@ def ask(
     options = ModelOptions(device, dtype, taps, trust_remote_code)
     why = "as asked"
     if bridges is None:
-        from linguabridge.evaluation.recommended import ranking_for
+        from linguabridge.evaluation.recommended import computed, read_earlier
 
-        ranking = ranking_for(
-            s,
-            t,
-            files=[recommendation] if recommendation else [],
-            model=lambda: open_model(model, options, cache, reporter),
-            settings=settings,
-            cache=cache,
-            reporter=reporter,
-        )
+        opened = open_model(model, options, cache, reporter)
+        if recommendation:
+            earlier = read_earlier(recommendation)
+            if earlier.pair != (s.code, t.code):
+                raise InputError(f"{earlier.file} is for {':'.join(earlier.pair)}, not for {s.code}:{t.code}.")
+            earlier.check_model(opened)
+            ranking = earlier.ranking
+        else:
+            ranking = computed(s, t, model=opened, settings=settings, cache=cache, reporter=reporter)
         if not ranking.order:
             raise InputError(f"No candidate could be ranked for {s.name} to {t.name}; name a bridge with --bridge.")
         bridges = ranking.order[:1]

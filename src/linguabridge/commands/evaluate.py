@@ -104,7 +104,8 @@ def evaluate(
     taps: Taps = None,
     trust_remote_code: Remote = False,
     show_prompts: Annotated[
-        bool, typer.Option("--show-prompts", help="Show the prompts of one item in every arm, and ask nothing.")
+        bool,
+        typer.Option("--show-prompts", help="Show one item's prompts, direct and through a bridge, and ask nothing."),
     ] = False,
     out: Annotated[
         Path | None,

@@ -11,7 +11,13 @@ Model = Annotated[
     str,
     typer.Option(help="The embedded default, a Hugging Face id, a local folder, or a GGUF file.", show_default=True),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto (one GPU if there is one, else the CPU), cpu, cuda, cuda:1, mps; map: the layers over all GPUs, and "
+        "over memory and disk what does not fit, for models larger than one GPU."
+    ),
+]
 Dtype = Annotated[str, typer.Option(help="auto (by what the hardware does well), float32, bfloat16, float16.")]
 Taps = Annotated[
     str | None,

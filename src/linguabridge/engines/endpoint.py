@@ -19,7 +19,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +53,7 @@ _NOISE = 0.1  # log-probabilities of one token may differ so much between reques
 _QUOTED = 300  # characters of a server's own words in an error
 
 _T = TypeVar("_T")
+_Q = TypeVar("_Q", bound=Hashable)
 _Token = tuple[str, float]
 
 
@@ -288,7 +289,7 @@ def _words(error: Any) -> str:
 
 def _quoted(server: _Server, words: str) -> str:
     """A server's words, for a sentence of ours: no key, no web page, not too long."""
-    words = " ".join(server.key.removed_from(words).split()).rstrip(".")
+    words = " ".join(server.key.removed_from(_whole_characters(words)).split()).rstrip(".")
     if words.startswith("<"):
         return "a web page"
     return words if len(words) <= _QUOTED else words[:_QUOTED] + "…"
@@ -458,7 +459,13 @@ async def _text(to: _Connection, prompt: Prompt, max_tokens: int, stops: Sequenc
         text = (message.get("content") or "") if isinstance(message, dict) else None
     if not isinstance(text, str):
         raise EndpointError(f"{to.server.url} answers without a text, not as OpenAI's API does; look into its log.")
+    text = _whole_characters(text)
     return (_without_start(text, prompt.start) if to.server.chat else text), choice.get("finish_reason")
+
+
+def _whole_characters(text: str) -> str:
+    r"""A text that can be written down: JSON may hold half a character (``"\ud83d"``), where a token ends in one."""
+    return re.sub("[\ud800-\udfff]", _BROKEN, text)
 
 
 def _without_start(text: str, start: str) -> str:
@@ -650,6 +657,11 @@ class Endpoint:
         return self._server.model
 
     @property
+    def chat(self) -> bool:
+        """Whether prompts go to the chat route."""
+        return self._server.chat
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         """Address, model and abilities. The weights behind a name are the server's business, and are not known."""
         return {
@@ -691,17 +703,19 @@ class Endpoint:
             return np.zeros((0, 0))
         self._check_scoring(options)
         abilities = self._abilities
+        asked = list(zip(prompts, map(tuple, options), strict=True))
 
-        async def score(to: _Connection, at: int) -> list[float]:
+        async def score(to: _Connection, question: tuple[Prompt, tuple[str, ...]]) -> list[float]:
+            prompt, some = question
             if abilities.echo:
-                return await _scores_by_echo(to, prompts[at], options[at], whole)
-            return await _scores_by_list(to, prompts[at], options[at], abilities.top)
+                return await _scores_by_echo(to, prompt, some, whole)
+            return await _scores_by_list(to, prompt, some, abilities.top)
 
-        def key(part: range) -> dict[str, Any]:
-            asked = [[prompts[at].text, prompts[at].start, list(options[at])] for at in part]
-            return {"method": abilities.method, "whole": whole and abilities.echo, "questions": digest(asked)}
+        def key(part: Sequence[tuple[Prompt, tuple[str, ...]]]) -> dict[str, Any]:
+            questions = digest([[prompt.text, prompt.start, list(some)] for prompt, some in part])
+            return {"method": abilities.method, "whole": whole and abilities.echo, "questions": questions}
 
-        rows = self._batches(title, "endpoint-scores", len(prompts), key, score)
+        rows = self._batches(title, "endpoint-scores", asked, key, score)
         return np.array(rows, dtype=np.float64)
 
     def answers(self, title: str, prompts: Sequence[Prompt], ending: Ending) -> list[str]:
@@ -711,15 +725,15 @@ class Endpoint:
             EndpointError: the server fails.
         """
 
-        async def answer(to: _Connection, at: int) -> str:
-            return await _generate(to, prompts[at], ending, self._abilities.stops_above)
+        async def answer(to: _Connection, prompt: Prompt) -> str:
+            return await _generate(to, prompt, ending, self._abilities.stops_above)
 
-        def key(part: range) -> dict[str, Any]:
-            asked = [[prompts[at].text, prompts[at].start] for at in part]
+        def key(part: Sequence[Prompt]) -> dict[str, Any]:
+            asked = [[prompt.text, prompt.start] for prompt in part]
             until = {"stops": list(ending.stops), "quoted": ending.quoted, "max_new_tokens": ending.max_new_tokens}
             return {"until": until, "questions": digest(asked)}
 
-        return self._batches(title, "endpoint-answers", len(prompts), key, answer)
+        return self._batches(title, "endpoint-answers", prompts, key, answer)
 
     def _check_scoring(self, options: Sequence[Sequence[str]]) -> None:
         """Fail before the first request, where the server cannot score these options."""
@@ -741,16 +755,20 @@ class Endpoint:
         self,
         title: str,
         kind: str,
-        total: int,
-        key: Callable[[range], dict[str, Any]],
-        work: Callable[[_Connection, int], Coroutine[Any, Any, _T]],
+        asked: Sequence[_Q],
+        key: Callable[[Sequence[_Q]], dict[str, Any]],
+        work: Callable[[_Connection, _Q], Coroutine[Any, Any, _T]],
     ) -> list[_T]:
-        """Results of all items, from the cache where they are there; each batch is kept when it is finished."""
-        parts = [range(start, min(start + BATCH, total)) for start in range(0, total, BATCH)]
+        """Results of all questions, from the cache where they are there; each batch is kept when it is finished.
+
+        The same question is asked once: data repeat a text for each question on it.
+        """
+        questions = list(dict.fromkeys(asked))
+        parts = [questions[start : start + BATCH] for start in range(0, len(questions), BATCH)]
         server = {"endpoint": self._server.url, "model": self._server.model, "chat": self._server.chat}
         keys = [{"requests": FORMAT, **server, **key(part)} for part in parts]
         done: dict[int, list[_T]] = {}
-        with self.reporter.step(title, total) as advance:
+        with self.reporter.step(title, len(questions)) as advance:
             for number, one in enumerate(keys):
                 if found := self.cache.get(kind, one):
                     done[number] = found.facts["results"]
@@ -759,12 +777,14 @@ class Endpoint:
             async def rest(to: _Connection) -> None:
                 for number, part in enumerate(parts):
                     if number not in done:
-                        done[number] = await _all([_counted(work(to, at), advance) for at in part])
+                        done[number] = await _all([_counted(work(to, one), advance) for one in part])
                         self.cache.put(kind, keys[number], {}, {"about": title, "results": done[number]})
 
             if len(done) < len(parts):
                 _run(self._server, rest)
-        return [result for number in range(len(parts)) for result in done[number]]
+        results = (result for number in range(len(parts)) for result in done[number])
+        answered = dict(zip(questions, results, strict=True))
+        return [answered[one] for one in asked]
 
 
 async def _counted(work: Coroutine[Any, Any, _T], advance: Step) -> _T:

@@ -29,6 +29,10 @@ class Engine(Protocol):
         """What it is, for manifests: hashes and versions, or address and abilities; JSON values, never a secret."""
 
     @property
+    def chat(self) -> bool:
+        """Whether prompts are put as a user's turn of a chat: answers may then come after reasoning."""
+
+    @property
     def scorings(self) -> tuple[str, ...]:
         """Which of :data:`SCORINGS` it can do."""
 

@@ -42,6 +42,12 @@ class Local:
         self, title: str, prompts: Sequence[Prompt], options: Sequence[Sequence[str]], *, whole: bool = False
     ) -> NDArray[np.float64]:
         """See :meth:`linguabridge.engines.engine.Engine.option_scores`."""
+        if self.chat:
+            # What is written right after the template's own end of line has no space in front.
+            options = [
+                some if prompt.start else [option.lstrip(" ") for option in some]
+                for prompt, some in zip(prompts, options, strict=True)
+            ]
         return self.measure.option_scores(title, self._written(prompts), options, whole=whole)
 
     def answers(self, title: str, prompts: Sequence[Prompt], ending: Ending) -> list[str]:
@@ -61,6 +67,9 @@ class Local:
         written = []
         for prompt in prompts:
             chat = [{"role": "user", "content": prompt.text}]
-            text = str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+            # Templates of models that can think, or not (Qwen3), know the last word; others overlook it.
+            text = str(
+                tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+            )
             written.append(text.removeprefix(twice or "") + prompt.start)
         return written

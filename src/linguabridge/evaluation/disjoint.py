@@ -4,51 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from linguabridge.errors import InputError
-from linguabridge.languages import Language
-from linguabridge.lexicons import Lexicon, normalise_word
-from linguabridge.settings import Settings
+from linguabridge.lexicons import normalise_word
 from linguabridge.tasks.task import Item
-from linguabridge.texts import Text, load_text
+from linguabridge.texts import Text, lines_read
 
 _SENTENCE = 20  # characters; a shorter line that occurs in a test text is a word, and no leak
-
-
-def texts_read(languages: Sequence[Language], lexicon: Lexicon | None, settings: Settings) -> list[Text]:
-    """The texts that neurons are read on, of those languages that have one."""
-    found = []
-    for one in languages:
-        try:
-            found.append(load_text(settings.texts, one, settings.seed, lexicon))
-        except InputError:
-            continue
-    return found
 
 
 def unread(items: Sequence[Item], texts: Sequence[Text]) -> tuple[Item, ...]:
     """Word items of which neither the word nor a translation is a line of the word lists that neurons are read on."""
     read = {normalise_word(line) for text in texts if text.words for line in text.lines()}
-    return tuple(
-        item for item in items if not read & {normalise_word(item.text), *(normalise_word(word) for word in item.gold)}
-    )
+    return tuple(item for item in items if not read & _forms(item))
 
 
-def overlap_note(items: Sequence[Item], texts: Sequence[Text], *, words: bool) -> str:
-    """Say how test items and the texts that neurons are read on overlap."""
+def overlap_note(items: Sequence[Item], texts: Sequence[Text], tokens: int, *, words: bool) -> str:
+    """Say how test items and the texts that neurons are read on overlap.
+
+    Args:
+        items: of the test.
+        texts: in source and target language.
+        tokens: read of each, at most.
+        words: the items are single words.
+    """
     if words:
-        among = {
-            normalise_word(word) for text in texts if not text.words for line in text.lines() for word in line.split()
-        }
-        seen = sum(
-            bool(among & {normalise_word(item.text), *(normalise_word(word) for word in item.gold)}) for item in items
-        )
         kept = (
             "Test words and probe words are disjoint by concept; no test word is in the word lists neurons are read on"
         )
-        return (
-            f"{kept}." if not among else f"{kept}; {seen} of {len(items)} occur in the running text they are read on."
-        )
-    lines = {_folded(line) for text in texts for line in text.lines()}
+        running = [text for text in texts if not text.words]
+        if not running:
+            return f"{kept}."
+        among = {normalise_word(word) for text in running for line in lines_read(text, tokens) for word in line.split()}
+        seen = sum(bool(among & _forms(item)) for item in items)
+        return f"{kept}; {seen} of {len(items)} occur in the running text they are read on."
+    lines = {_folded(line) for text in texts for line in lines_read(text, tokens)}
     sentences = [line for line in lines if len(line) >= _SENTENCE]
     seen = sum(any(line in text for line in sentences) for text in (_folded(item.text) for item in items))
     if not seen:
@@ -57,6 +45,10 @@ def overlap_note(items: Sequence[Item], texts: Sequence[Text], *, words: bool) -
         f"{seen} of {len(items)} test texts contain a line of the texts that neurons are read on: the recommended "
         "bridge is not independent of them; choose other --texts."
     )
+
+
+def _forms(item: Item) -> set[str]:
+    return {normalise_word(item.text), *(normalise_word(word) for word in item.gold)}
 
 
 def _folded(text: str) -> str:

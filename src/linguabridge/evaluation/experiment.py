@@ -12,13 +12,15 @@ from linguabridge.engines.engine import GENERATED, LETTERS, TEXT, Engine
 from linguabridge.evaluation.results import DIRECT, Row
 from linguabridge.languages import Language
 from linguabridge.lexicons import normalise_word
-from linguabridge.prompts import WORD, Ending, Prompt, endonym, translation_prompt
+from linguabridge.prompts import WORD, Ending, Prompt, endonym, translation_prompt, without_plain_quotes
 from linguabridge.tasks.letters import parse_letter
 from linguabridge.tasks.options import ALPHABET
 from linguabridge.tasks.task import Item, Question, Said, Task, chain_text
 
 # What stands for an item's text in a bridge language; None where nothing does.
 Look = Callable[[str], str | None]
+# A chat model's reasoning and its answer. It says itself when it is done; a line end or a blank line says nothing.
+REASONING = Ending(stops=(), max_new_tokens=512)
 _MORE_TOKENS, _LONGEST_LINE = 32, 384  # a translation's length in tokens: a third of the bytes of its text, and some
 
 
@@ -45,6 +47,11 @@ class Experiment:
     scoring: str
     normalise: str = "sum"
     shown: str = ""
+
+    @property
+    def metric(self) -> str:
+        """What the items' scores are."""
+        return metric_of(self.task, self.scoring)
 
     def rows(self, bridges: Sequence[Language], *, look: Look | None = None) -> list[Row]:
         """Answer all items through bridges, one after the other in one prompt.
@@ -133,7 +140,7 @@ class Experiment:
         rows = []
         for row, item, one in zip(blank, self.items, scores, strict=True):
             assert item.right is not None
-            rows.append(chosen(replace(row, option_scores=tuple(map(float, one))), item, self.task.metric))
+            rows.append(chosen(replace(row, option_scores=tuple(map(float, one))), item, self.metric))
         return rows
 
     def _likelihoods(self, questions: Sequence[Question], title: str) -> NDArray[np.float64]:
@@ -150,19 +157,23 @@ class Experiment:
         return scores
 
     def _generated(self, blank: Sequence[Row], questions: Sequence[Question], title: str) -> list[Row]:
-        ending = self.task.ending
+        reads_letters = any(item.options for item in self.items) and not self.task.words
+        reasons = self.engine.chat and (self.task.reasons or reads_letters)
+        ending = REASONING if reasons else self.task.ending
         outputs = self.engine.answers(f"{title}: answers", [one.prompt for one in questions], ending)
         rows = []
         for row, item, output in zip(blank, self.items, outputs, strict=True):
-            answer = ending.cut(output)
+            answer = ending.cut(_without_thought(output) if reasons else output)
             if item.options and not self.task.words:
                 letter = parse_letter(answer, len(item.options), item.options)
                 place = None if letter is None else ALPHABET.index(letter)
-                parsed, score = (None, 0.0) if place is None else (item.options[place], float(place == item.right))
+                parsed, score = (
+                    (None, 0.0) if place is None else (item.options[place], float(item.options[place] in item.gold))
+                )
             else:
                 judged = self.task.judge(item, answer, self.target)
                 parsed, score = judged.parsed, judged.score
-            right = None if is_graded(self.task.metric) else score == 1
+            right = None if is_graded(self.metric) else score == 1
             rows.append(replace(row, output=output, parsed=parsed, score=score, right=right, options=()))
         return rows
 
@@ -194,14 +205,19 @@ def chosen(row: Row, item: Item, metric: str) -> Row:
     assert item.right is not None
     scores = np.array(row.option_scores)
     # Some items of Belebele have the right option twice: the two are one answer.
-    others = [score for score, option in zip(scores, item.options, strict=True) if option != item.options[item.right]]
-    rank = 1 + sum(bool(score >= scores[item.right]) for score in others)
+    right = np.array([option == item.options[item.right] for option in item.options])
+    rank = 1 + int((scores[~right] >= scores[right].max()).sum())
     return replace(
         row,
         parsed=item.options[int(scores.argmax())],
         score=1 / rank if metric == "MRR" else float(rank == 1),
         right=rank == 1,
     )
+
+
+def metric_of(task: Task, scoring: str) -> str:
+    """What a task's scores are when its questions are decided so: a generated word has no rank, it is right or not."""
+    return "exact" if task.metric == "MRR" and scoring == GENERATED else task.metric
 
 
 def is_gold(text: str, gold: Sequence[str]) -> bool:
@@ -230,7 +246,7 @@ def demonstrations(task: Task, items: Sequence[Item], language: Language, target
         if question.options and item.right is not None:
             answer = question.options[item.right]
         elif task.words:
-            answer = f'{item.gold[0]}"'
+            answer = f'{without_plain_quotes(item.gold[0])}"'
         else:
             answer = f" {item.gold[0]}"
         shown.append((question.prompt.written + answer).rstrip("\n"))
@@ -242,6 +258,11 @@ def _asked(task: Task, item: Item, chain: Sequence[Said], target: Language, scor
     # A generated answer can only be read as one of several options when the prompt lists them by letter.
     lettered = scoring == GENERATED and item.options and not task.words
     return task.ask(item, chain, target, LETTERS if lettered else scoring)
+
+
+def _without_thought(text: str) -> str:
+    """What follows a thought, ``<think>…</think>``; the template may have opened it. If it does not end: nothing."""
+    return text.rpartition("</think>")[2].partition("<think>")[0]
 
 
 def _last_line(prompt: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from linguabridge.cache import Cache
 from linguabridge.engines.engine import SCORINGS
-from linguabridge.evaluation.evaluate import Plan, make_plans
 from linguabridge.evaluation.experiment import Experiment
+from linguabridge.evaluation.plans import Plan, make_plans
 from linguabridge.evaluation.settings import EvaluationSettings
 from linguabridge.languages import Language, parse
 from linguabridge.settings import HUB
@@ -20,6 +20,7 @@ class _NoEngine:
 
     name = "none"
     identity: Mapping[str, Any] = {}
+    chat = False
     scorings = SCORINGS
 
     def option_scores(self, *_: object, **__: object) -> Any:
@@ -41,13 +42,13 @@ def preview(pairs: Sequence[tuple[str, str]], settings: EvaluationSettings, cach
 
 def _of(plan: Plan) -> str:
     experiment = Experiment(
-        _NoEngine(), plan.task, plan.source, plan.target, plan.items, plan.scoring, shown=plan.shown
+        _NoEngine(), plan.task, plan.pair.source, plan.pair.target, plan.items, plan.scoring, shown=plan.shown
     )
     item = plan.items[0]
     bridge = _bridge(plan)
-    own = [Said(plan.source, item.text)]
+    own = [Said(plan.pair.source, item.text)]
     through = [*own, Said(bridge, f"⟨the model's {bridge.name}⟩")]
-    parts = [f"== {plan.task.name}, {plan.source.name} to {plan.target.name}, scored by {plan.scoring} =="]
+    parts = [f"== {plan.task.name}, {plan.pair.source.name} to {plan.pair.target.name}, scored by {plan.scoring} =="]
     parts += ["-- direct --", *_question(experiment, own)]
     parts += [f"-- into {bridge.name} --", experiment.bridge_question(own, bridge).written]
     parts += [f"-- via {bridge.name} --", *_question(experiment, through)]
@@ -60,7 +61,7 @@ def _question(experiment: Experiment, chain: Sequence[Said]) -> list[str]:
 
 
 def _bridge(plan: Plan) -> Language:
-    if plan.bridges:
-        return plan.bridges[0]
+    if plan.pair.bridges:
+        return plan.pair.bridges[0]
     hub = parse(HUB)
-    return hub if hub not in (plan.source, plan.target) else plan.candidates[0]
+    return hub if hub not in (plan.pair.source, plan.pair.target) else plan.pair.candidates[0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from linguabridge.cache import Cache
 from linguabridge.errors import InputError
 from linguabridge.languages import Language, parse
+from linguabridge.lexicons import Lexicon
 from linguabridge.model import LazyModel
 from linguabridge.progress import Reporter
 from linguabridge.recommendation import recommend
@@ -26,70 +26,116 @@ class Recommended:
     Attributes:
         order: of candidates that could be ranked.
         stands_out: whether the first is recommended, and does not merely come first.
-        where: the file it was read from; None where it was computed.
     """
 
     order: tuple[Language, ...]
     stands_out: bool
-    where: Path | None = None
 
 
-def ranking_for(
-    source: Language,
-    target: Language,
-    *,
-    files: Sequence[Path],
-    model: Callable[[], LazyModel],
-    settings: Settings,
-    cache: Cache,
-    reporter: Reporter,
-) -> Recommended:
-    """The ranking for a pair.
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier ``recommend`` run found.
+
+    Attributes:
+        file: that it was read from.
+        sha256: of the file.
+        pair: codes of source and target.
+        ranking: of the candidates.
+        model: name of the model whose neurons were read.
+        weights: hash of its weights.
+        seed: of its draws.
+        texts: that its neurons were read on, as given.
+        lexicon: hash of its lexicon.
+    """
+
+    file: Path
+    sha256: str
+    pair: tuple[str, str]
+    ranking: Recommended
+    model: str
+    weights: str
+    seed: int
+    texts: str | None
+    lexicon: str
+
+    def check_apart(self, settings: Settings, lexicon: Lexicon) -> None:
+        """Refuse a run whose probes may be test words now: the same seed and lexicon keep them apart.
+
+        Raises:
+            InputError: its seed, lexicon or texts are others.
+        """
+        for name, its, ours in (
+            ("seed", self.seed, settings.seed),
+            ("lexicon", self.lexicon, lexicon.fingerprint()),
+            ("texts", self.texts, settings.texts),
+        ):
+            if its != ours:
+                raise InputError(
+                    f"--recommendation {self.file} was made with another --{name}, so its probes may be test words "
+                    f"here: give the same --{name}, or leave out --recommendation."
+                )
+
+    def check_model(self, model: LazyModel) -> None:
+        """Refuse a ranking by the neurons of another model.
+
+        Raises:
+            InputError: the weights differ.
+        """
+        if self.weights != model.files.weights_sha256:
+            source, target = self.pair
+            raise InputError(
+                f"{self.file} recommends by the neurons of another model ({self.model}): run `linguabridge recommend "
+                f"{source} {target}` with this one, or leave out --recommendation."
+            )
+
+
+def read_earlier(file: Path) -> Earlier:
+    """Read the result of ``recommend --out``.
 
     Args:
-        source: language of the texts.
-        target: language of the answers.
-        files: earlier runs, or their folders.
-        model: opens the model whose neurons are read.
-        settings: for what must be computed.
-        cache: where results are kept.
-        reporter: shows progress.
+        file: of the result, or its folder.
 
     Raises:
-        InputError: a file is no recommendation, or one by another model; or nothing can be computed for the pair.
+        InputError: it is none.
     """
-    for file in files:
-        body = _read(file / NAME if file.is_dir() else file)
-        if (body["source"]["code"], body["target"]["code"]) != (source.code, target.code):
-            continue
-        weights = model().files.weights_sha256
-        if body["identity"].get("weights") != weights:
-            raise InputError(
-                f"{file} recommends by the neurons of another model ({body['model']}): run `linguabridge recommend "
-                f"{source.code} {target.code}` with this one, or leave out --recommendation."
-            )
+    file = file / NAME if file.is_dir() else file
+    try:
+        content = file.read_bytes()
+        body = json.loads(content)
         ranked = [one["code"] for one in body["ranking"]["candidates"] if one["score"] is not None]
-        return Recommended(tuple(map(parse, ranked)), body["bridge"] is not None, file)
+        return Earlier(
+            file=file,
+            sha256=hashlib.sha256(content).hexdigest(),
+            pair=(str(body["source"]["code"]), str(body["target"]["code"])),
+            ranking=Recommended(tuple(map(parse, ranked)), body["bridge"] is not None),
+            model=str(body["model"]),
+            weights=str(body["identity"]["weights"]),
+            seed=body["settings"]["seed"],
+            texts=body["settings"]["texts"],
+            lexicon=str(body["identity"]["lexicon"]),
+        )
+    except OSError as error:
+        raise InputError(f"--recommendation {file} cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, InputError) as error:
+        raise InputError(f"{file} is no result of `linguabridge recommend --out DIR`.") from error
+
+
+def computed(
+    source: Language, target: Language, *, model: LazyModel, settings: Settings, cache: Cache, reporter: Reporter
+) -> Recommended:
+    """Rank bridges for a pair by a model's neurons.
+
+    Raises:
+        LinguabridgeError: nothing can be computed for the pair.
+    """
     reporter.say(f"Ranking bridges from {source.name} to {target.name}.")
     result = recommend(
         source.code,
         target.code,
-        model=model(),
+        model=model,
         settings=replace(settings, check=0),
         cache=cache,
         reporter=reporter,
     )
     ranked = [one.code for one in result.ranking.candidates if one.score is not None]
     return Recommended(tuple(result.language(code) for code in ranked), result.bridge is not None)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        body = json.loads(file.read_text("utf-8"))
-        body["source"]["code"], body["target"]["code"], body["identity"], body["model"], body["bridge"]
-        [(one["code"], one["score"]) for one in body["ranking"]["candidates"]]
-    except OSError as error:
-        raise InputError(f"--recommendation {file} cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is no result of `linguabridge recommend --out DIR`.") from error
-    return dict(body)

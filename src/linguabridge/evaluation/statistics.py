@@ -21,21 +21,27 @@ def with_holm(results: Sequence[Result]) -> tuple[Result, ...]:
 
     A comparison is the ``fair`` contrast of an arm, one for each arm of each task on each pair, since those are what
     verdicts rest on. The contrast over all items keeps None where copies are left out: nothing is concluded from it.
-    The oracle counts as a comparison, which can only make the others' p-values greater.
+    The oracle is no comparison, and keeps None: nothing is concluded from it either (see :func:`verdict`).
     """
     adjusted = iter(holm([one.p for result in results for one in compared(result)]))
     return tuple(replace(result, arms=tuple(_corrected(arm, adjusted) for arm in result.arms)) for result in results)
 
 
 def compared(result: Result) -> list[Contrast]:
-    """The fair contrasts of a result's arms, in order."""
-    return [arm.fair for arm in result.arms if arm.fair]
+    """The fair contrasts of a result's arms that are judged, in order: all but the oracle's."""
+    return [fair for arm in result.arms if (fair := _judged(arm))]
+
+
+def _judged(arm: Arm) -> Contrast | None:
+    """What a verdict on an arm would rest on."""
+    return None if arm.name == ORACLE else arm.fair
 
 
 def _corrected(arm: Arm, adjusted: Iterator[float]) -> Arm:
-    if not arm.fair:
+    fair = _judged(arm)
+    if not fair:
         return arm
-    fair = replace(arm.fair, p_holm=next(adjusted))
+    fair = replace(fair, p_holm=next(adjusted))
     return replace(arm, without_copies=fair) if arm.n_copied else replace(arm, against_direct=fair)
 
 
@@ -50,8 +56,8 @@ def verdict(arm: Arm, n: int) -> Verdict:
         arm: of a result that went through :func:`with_holm`.
         n: items of that result.
     """
-    fair = arm.fair
-    if arm.name == ORACLE or not fair or n - arm.n_copied < FEWEST_FOR_A_VERDICT or not is_significant(fair):
+    fair = _judged(arm)
+    if not fair or n - arm.n_copied < FEWEST_FOR_A_VERDICT or not is_significant(fair):
         return "unclear"
     if fair.difference.low > 0:
         return "helps"

@@ -22,6 +22,9 @@ def vote(rows: Sequence[Row], item: Item, metric: str) -> Row:
     tie that of the better bridge; of translations, which hardly ever agree, the one most like the others by chrF++ wins
     (minimum Bayes risk; Kumar and Byrne, 2004).
 
+    A vote counts as copied when the word of any of its bridges already is a right answer, even if the others' are not
+    and whichever answer won: such a word carries the vote, so that what is gained may be copying and no bridging.
+
     Args:
         rows: of the same item, the best bridge first.
         item: what was asked.

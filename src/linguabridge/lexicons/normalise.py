@@ -14,6 +14,9 @@ _ARABIC = "\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f\u0670\u06d6-\u06dc\u06d
 _UNSEEN = "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _DROPPED = re.compile(f"[{_HEBREW}{_ARABIC}{_UNSEEN}]")
 
+# Quotes and apostrophes that stand within words, by the signs of a plain keyboard: צה״ל is צה"ל, l’eau is l'eau.
+_QUOTES = str.maketrans({"\u05f4": '"', "\u201c": '"', "\u201d": '"', "\u05f3": "'", "\u2018": "'", "\u2019": "'"})
+
 _SEPARATORS = frozenset("\u200b\u30fb:;,/()、،؛")  # beside white space; U+200B parts words in Khmer and Thai
 _HAN = re.compile("[\u3005\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _KANA = re.compile("[\u3040-\u30ff]+")
@@ -27,8 +30,9 @@ LONGEST_UNSPACED = 12
 def normalise_word(text: str) -> str:
     """Bring a word to the form in which two spellings of it are equal.
 
-    NFKC and case folding; Hebrew points, Arabic vowel signs and tatweel off; characters that are not seen off;
-    punctuation and white space around the word off, and one blank for any white space in it. Other scripts' combining
+    NFKC and case folding; quotes and apostrophes within a word made plain; Hebrew points, Arabic vowel signs, tatweel
+    and characters that are not seen off; punctuation and white space around the word off, and one blank for any white
+    space in it. Other scripts' combining
     marks stay: they tell words apart. This is what "equal to a gold translation" means throughout the project.
 
     Args:
@@ -40,7 +44,7 @@ def normalise_word(text: str) -> str:
     previous = None
     while text != previous:  # folding can undo NFKC and the other way round; two rounds settle nearly all words
         previous = text
-        text = unicodedata.normalize("NFKC", text).casefold()
+        text = unicodedata.normalize("NFKC", text).casefold().translate(_QUOTES)
         text = unicodedata.normalize("NFKC", _DROPPED.sub("", text))
         text = _without_surroundings(" ".join(text.split()))
     return text

@@ -9,7 +9,7 @@ from linguabridge.engines.engine import GENERATED, TEXT
 from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, load_lexicon, split
-from linguabridge.prompts import WORD, Prompt, endonym, translation_prompt
+from linguabridge.prompts import WORD, Prompt, endonym, translation_prompt, without_plain_quotes
 from linguabridge.tasks.task import Data, Item, Loaded, Question, Said, Task
 
 FEWEST = 10
@@ -58,7 +58,9 @@ def ask(item: Item, chain: Sequence[Said], target: Language, scoring: str) -> Qu
     """``{S}:"word"→{B}:"word"→{T}:"``, and the options with their closing quotes."""
     names = [endonym(said.language) for said in chain]
     prompt = Prompt(translation_prompt([*names, endonym(target)], [said.text for said in chain]), '"')
-    return Question(prompt, tuple(f'{option}"' for option in item.options) if scoring == TEXT else ())
+    return Question(
+        prompt, tuple(f'{without_plain_quotes(option)}"' for option in item.options) if scoring == TEXT else ()
+    )
 
 
 TASK = Task(

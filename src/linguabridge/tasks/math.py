@@ -109,4 +109,5 @@ TASK = Task(
     scorings=(GENERATED,),
     ending=Ending(stops=("\n\n",), max_new_tokens=256),
     judge=judge,
+    reasons=True,
 )

@@ -59,9 +59,7 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
         notes.append(f"{len(order) - len(kept)} questions have no passage in {source.name}; they are left out.")
     twice = sum(item.options.count(item.gold[0]) > 1 for item in kept.values())
     if twice:
-        notes.append(
-            f"In {twice} of {len(kept)} items the right option stands there twice; only the marked one counts."
-        )
+        notes.append(f"In {twice} of {len(kept)} items the right option stands there twice; either counts.")
     return Loaded(
         items=tuple(item for one, item in kept.items() if one not in demonstrations),
         demonstrations=tuple(item for one, item in kept.items() if one in demonstrations),

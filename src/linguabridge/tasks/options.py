@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from linguabridge.engines.engine import LETTERS, TEXT
+from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.prompts import Prompt, endonym
 from linguabridge.tasks.scaffolds import fill, is_native
@@ -28,6 +29,8 @@ def pose(
             the prompt is that of ``letters``.
         fields: for the scaffold, besides ``chain``, ``target`` (its endonym) and ``options``.
     """
+    if len(item.options) > len(ALPHABET):
+        raise InputError(f"An item of {task} has {len(item.options)} options; letters go to {ALPHABET[-1]}.")
     values = {
         **{name: one_line(value) for name, value in fields.items()},
         "chain": chain_text(chain),

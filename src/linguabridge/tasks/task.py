@@ -129,6 +129,8 @@ class Task:
         words: texts are single words, and bridges translate them as words; else as lines.
         ending: of a generated answer.
         judge: ``judge(item, answer, target)`` judges a generated answer, cut at its ending.
+        reasons: a generated answer may come after reasoning of several paragraphs, and ``judge`` finds it there. A chat
+            model then gets the room to write all of it, and ``ending`` is for plain prompts alone.
     """
 
     name: str
@@ -140,6 +142,7 @@ class Task:
     words: bool = False
     ending: Ending = LINE
     judge: Callable[[Item, str, Language], Judgement] = equals_gold
+    reasons: bool = False
 
 
 def one_line(text: str) -> str:
