@@ -2,55 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from linguabridge.model import LanguageModel
 
-_PROMPTS = 128  # generate has much overhead a call, so many prompts share one…
+_PROMPTS = 128  # a pass through the model costs much besides its products, so many prompts share one…
 _TOKENS = 2**15  # …as long as their keys and values, new tokens included, take no more room than these
-
-
-class _AllDone(StoppingCriteria):
-    """Stops a row when what it has generated is a finished answer."""
-
-    def __init__(
-        self, model: LanguageModel, start: int, finished: Callable[[str], bool], advance: Callable[[float], None]
-    ) -> None:
-        self.model, self.start, self.finished, self.advance = model, start, finished, advance
-        self.done: Tensor | None = None
-        self.told = 0
-
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> Tensor:  # noqa: ARG002 - transformers' signature
-        if self.done is None:
-            self.done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-        open_rows = torch.nonzero(~self.done).flatten().tolist()
-        texts = self.model.tokenizer.batch_decode(input_ids[open_rows, self.start :])
-        for row, text in zip(open_rows, texts, strict=True):
-            self.done[row] = self.finished(text)
-        self.tell(len(input_ids) - len(open_rows))
-        return self.done
-
-    def tell(self, done: int) -> None:
-        """Tell how many more rows are done, so that a long batch shows how far it is."""
-        if done > self.told:
-            self.advance(done - self.told)
-            self.told = done
-
-
-@contextmanager
-def _only(model: LanguageModel, settings: GenerationConfig) -> Iterator[None]:
-    """Generate by these settings alone: else transformers fills in the model's own (a repetition penalty, say)."""
-    own = model.model.generation_config
-    model.model.generation_config = settings
-    try:
-        yield
-    finally:
-        model.model.generation_config = own
+_DROPPED = 0.8  # rows go on in a smaller batch when fewer than this share of them is unfinished
 
 
 def greedy_answers(
@@ -62,6 +25,10 @@ def greedy_answers(
     advance: Callable[[float], None] = lambda _: None,
 ) -> list[str]:
     """What the model writes after each prompt, greedily, until ``finished`` says so or the tokens run out.
+
+    A loop of our own and not transformers' ``generate``: finished rows leave the batch, which in a batch of texts, of
+    which some never end, saves more than half of the work, and no setting that comes with a model (a repetition
+    penalty, say) changes an answer.
 
     Args:
         model: the model.
@@ -77,36 +44,82 @@ def greedy_answers(
         InputError: a prompt and its answer are longer than the model reads.
     """
     answers = [""] * len(prompts)
-    tokenizer = model.tokenizer
-    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        pad_token_id=padding,
-        eos_token_id=model.model.generation_config.eos_token_id,
-        bos_token_id=model.model.generation_config.bos_token_id,
-    )
     everything = [model.encode(prompt) for prompt in prompts]
     model.check_fits(max(map(len, everything), default=0) + max_new_tokens)
     order = sorted(range(len(prompts)), key=lambda number: len(everything[number]))
-    for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
-        encoded = [everything[number] for number in part]
-        width = max(map(len, encoded))
-        ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
-        mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
-        stop = _AllDone(model, width, finished, advance)
-        with torch.inference_mode(), _only(model, settings):
-            output = model.model.generate(  # type: ignore[operator]
-                input_ids=ids,
-                attention_mask=mask,
-                generation_config=settings,
-                stopping_criteria=StoppingCriteriaList([stop]),
-            )
-        texts = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
-        for number, text in zip(part, texts, strict=True):
-            answers[number] = text
-        stop.tell(len(part))
+    with torch.inference_mode():
+        for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
+            batch = _Batch(model, [everything[number] for number in part])
+            new = batch.run(finished, max_new_tokens, advance)
+            texts = model.tokenizer.batch_decode(new, skip_special_tokens=True)
+            for number, text in zip(part, texts, strict=True):
+                answers[number] = text
     return answers
+
+
+class _Batch:
+    """Prompts that are answered together, padded on the left."""
+
+    def __init__(self, model: LanguageModel, encoded: Sequence[list[int]]) -> None:
+        self.model = model
+        width = max(map(len, encoded))
+        padding = model.tokenizer.pad_token_id or 0  # masked, so any token does
+        self.ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
+        self.mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
+        self.cache: Any = None
+        self.takes = inspect.signature(model.model.forward).parameters
+        ends = model.model.generation_config.eos_token_id
+        self.ends = set(ends if isinstance(ends, list) else [ends])
+
+    def run(
+        self, finished: Callable[[str], bool], max_new_tokens: int, advance: Callable[[float], None]
+    ) -> list[list[int]]:
+        """New tokens of each prompt, until its answer is finished."""
+        new: list[list[int]] = [[] for _ in self.ids]
+        rows = list(range(len(new)))  # which prompt each row of the batch belongs to
+        open_rows = set(rows)
+        for _ in range(max_new_tokens):
+            tokens = self._step()
+            alive = [row for row in rows if row in open_rows]
+            for row, token in zip(rows, tokens.tolist(), strict=True):
+                if row in open_rows:
+                    new[row].append(token)
+            texts = self.model.tokenizer.batch_decode([new[row] for row in alive])
+            done = [row for row, text in zip(alive, texts, strict=True) if new[row][-1] in self.ends or finished(text)]
+            open_rows.difference_update(done)
+            if done:
+                advance(len(done))
+            if not open_rows:
+                break
+            self.ids = tokens[:, None]
+            if len(open_rows) < _DROPPED * len(rows):
+                self._keep([place for place, row in enumerate(rows) if row in open_rows])
+                rows = [row for row in rows if row in open_rows]
+            self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], dim=1)
+        if open_rows:
+            advance(len(open_rows))
+        return new
+
+    def _step(self) -> Tensor:
+        """The likeliest next token of each row."""
+        arguments: dict[str, Any] = {}
+        if "position_ids" in self.takes:
+            places = (self.mask.cumsum(1) - 1).clamp(min=0)
+            arguments["position_ids"] = places[:, -self.ids.shape[1] :]
+        if "logits_to_keep" in self.takes:
+            arguments["logits_to_keep"] = 1  # the vocabulary projection runs at the last position alone
+        output = self.model.model(
+            input_ids=self.ids, attention_mask=self.mask, past_key_values=self.cache, use_cache=True, **arguments
+        )
+        self.cache = output.past_key_values
+        logits: Tensor = output.logits[:, -1]
+        return logits.argmax(-1)
+
+    def _keep(self, places: list[int]) -> None:
+        """Go on with some of the rows only."""
+        chosen = torch.tensor(places)  # on the CPU: layers may lie on several devices
+        self.cache.batch_select_indices(chosen)
+        self.ids, self.mask = self.ids[chosen], self.mask[chosen]
 
 
 def _parts(order: list[int], sizes: list[int]) -> Iterator[list[int]]:
