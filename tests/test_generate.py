@@ -123,3 +123,24 @@ def test_no_prompts_give_no_answers(tiny_loaded: Load) -> None:
 def test_prompts_longer_than_the_model_reads_are_refused(tiny_loaded: Load) -> None:
     with pytest.raises(InputError, match=r"tokens, and .* reads 1,024 at most"):
         greedy_answers(tiny_loaded("gpt2"), ["x", "x y z w " * 400], finished=never, max_new_tokens=8)
+
+
+def test_finished_rows_leave_the_batch(tiny_loaded: Load) -> None:
+    model = tiny_loaded("llama")
+    rows: list[int] = []
+
+    def count(_module: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        rows.append(len(inputs[0]))
+
+    def finished(so_far: str) -> bool:
+        return len(so_far) >= 6
+
+    handle = model.model.get_input_embeddings().register_forward_pre_hook(count)
+    greedy_answers(model, PROMPTS, finished=finished, max_new_tokens=12)
+    handle.remove()
+    lengths = [len(naive(model, prompt, 12, finished)) for prompt in PROMPTS]
+    assert len(rows) == max(lengths)
+    assert rows[0] == len(PROMPTS)
+    for step, fed in enumerate(rows[1:], 1):
+        open_rows = sum(length > step for length in lengths)
+        assert open_rows <= fed <= max(open_rows / 0.8, open_rows)

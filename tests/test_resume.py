@@ -43,7 +43,14 @@ def finish(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / "evaluation" / name).read_bytes() for name in ("items.parquet", "summary.json")}
+    files = [folder / "evaluation" / name for name in ("items.parquet", "summary.json")]
+    return {file.name: file.read_bytes() for file in files if file.exists()}
+
+
+def written(cache: Path) -> dict[Path, int]:
+    """When each finished batch was written."""
+    kinds = ("answers", "likelihood", "profile", "probes", "tokens")
+    return {file: file.stat().st_mtime_ns for kind in kinds for file in (cache / kind).glob("*.json")}
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.long)])
@@ -58,17 +65,22 @@ def test_killed_runs_go_on_and_end_with_the_same_bytes(
 
     folder, cache = tmp_path / "killed", tmp_path / "other"
     dice = random.Random(kills)
-    kept = []
+    kept: dict[Path, int] = {}
     for _ in range(kills):
         process = start(folder, model, lexicon, cache)
         time.sleep(dice.uniform(0.4, 1.0) * took)  # before that, it imports
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        kept.append(len(list(cache.rglob("*.json"))))
-        assert not (folder / "evaluation").exists() or results(folder) == expected
-    assert kept == sorted(kept)
+        # What was finished is found again and not computed and written once more.
+        now = written(cache)
+        assert {path: now[path] for path in kept} == kept
+        kept = now
+        for name, content in results(folder).items():
+            assert content == expected[name]
     finish(start(folder, model, lexicon, cache), folder)
     assert results(folder) == expected
+    now = written(cache)
+    assert {path: now[path] for path in kept} == kept
     manifest = json.loads((folder / "evaluation" / "manifest.json").read_text("utf-8"))
     assert "evaluate" in manifest["command"]
 
