@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from fake_server import Fake, Replies
     from linguabridge.model import LanguageModel
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
@@ -81,6 +82,15 @@ def tiny_loaded(
         return load_model(find_model(str(tiny_model(family)), cache), ModelOptions("cpu", "float32"))
 
     return load
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Replies], Fake]]:
+    """Give ``start(reply)``: a server in this process that answers by this function; see ``tests/fake_server.py``."""
+    import fake_server
+
+    with fake_server.servers() as run:
+        yield run
 
 
 @dataclass

@@ -13,9 +13,12 @@ import torch
 from linguabridge.cache import Cache
 from linguabridge.engines.local import Local
 from linguabridge.errors import InputError
+from linguabridge.evaluation.experiment import Experiment
+from linguabridge.languages import parse
 from linguabridge.measure import Measurements
 from linguabridge.model import ModelOptions, open_model
 from linguabridge.prompts import WORD, Prompt
+from linguabridge.tasks.task import Item, Loaded, Question, Task
 
 Folder = Callable[[str], Path]
 TEMPLATE = (
@@ -83,3 +86,17 @@ def test_models_that_can_think_are_told_not_to(measure: Measurements) -> None:
     measure.model.loaded.tokenizer.chat_template = TEMPLATE + "{% if enable_thinking is false %}</think>{% endif %}"
     Local(measure, chat=True).answers("", [Prompt("a")], WORD)
     assert asked == ["[user] a\n[assistant]\n</think>"]
+
+
+@pytest.mark.parametrize(("chat", "start", "lengths"), [(True, "", [3, 6]), (True, '"', [4, 7]), (False, "", [4, 7])])
+def test_bytes_are_those_of_the_option_as_it_is_scored(
+    chat: bool, start: str, lengths: list[int], measure: Measurements
+) -> None:
+    prompt, options = Prompt("Is the cat on the mat?", start), (" Yes", " Jawohl")
+    task = Task("own", "own", lambda *_: Loaded((), (), ""), lambda *_: Question(prompt, options), ("text",))
+    engine = Local(measure, chat=chat)
+    item = Item("1", "1", "the cat", (" Yes",), options, right=0)
+    experiment = Experiment(engine, task, parse("en"), parse("sw"), (item,), "text", normalise="byte")
+    (row,) = experiment.rows([])
+    whole = engine.option_scores("", [prompt], [options], whole=True)[0]
+    np.testing.assert_allclose(row.option_scores, whole / lengths)

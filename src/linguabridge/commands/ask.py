@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from linguabridge.commands.engines import check_endpoint, open_engine
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
     ChatTemplate,
@@ -28,7 +29,6 @@ from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter
 
 if TYPE_CHECKING:
-    from linguabridge.engines.engine import Engine
     from linguabridge.languages import Language
 
 
@@ -65,8 +65,7 @@ def ask(
     settings = Settings(candidates=several(candidates), check=0)
     s, t, _ = check_pair(source, target, settings)
     bridges = _bridges(bridge, s, t)
-    if (endpoint is None) != (endpoint_model is None):
-        raise InputError("--endpoint and --endpoint-model go together: the address of a server, and a model it serves.")
+    check_endpoint(endpoint, endpoint_model)
     if text == "-":
         text = sys.stdin.read()
     if not text.strip():
@@ -100,13 +99,9 @@ def ask(
             raise InputError(f"No candidate could be ranked for {s.name} to {t.name}; name a bridge with --bridge.")
         bridges = ranking.order[:1]
         why = "it stands out in the ranking" if ranking.stands_out else "first in the ranking, though none stands out"
-    engine: Engine
-    if endpoint and endpoint_model:
-        from linguabridge.engines.endpoint import open_endpoint
-
-        engine = open_endpoint(endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter)
-    else:
-        engine = Local(Measurements(open_model(model, options, cache, reporter), cache, reporter), chat=chat_template)
+    engine = open_engine(endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter) or Local(
+        Measurements(open_model(model, options, cache, reporter), cache, reporter), chat=chat_template
+    )
     asked = ask_through(engine, s, t, text, bridges)
     if json_output:
         steps = [{"language": said.language.code, "text": said.text} for said in asked.steps]

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
+from linguabridge.commands.engines import check_endpoint, open_engine
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
     ChatTemplate,
@@ -24,11 +25,9 @@ from linguabridge.commands.options import (
     several,
 )
 from linguabridge.commands.output import check_writable, command_line, print_json
-from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter
 
 if TYPE_CHECKING:
-    from linguabridge.engines.engine import Engine
     from linguabridge.evaluation.results import Evaluation
 
 
@@ -151,8 +150,7 @@ def evaluate(
     for source, target in chosen:  # what costs nothing to refuse is refused before torch is imported
         s, t, _ = check_pair(source, target, settings.recommend)
         fixed_bridges(s, t, settings)
-    if (endpoint is None) != (endpoint_model is None):
-        raise InputError("--endpoint and --endpoint-model go together: the address of a server, and a model it serves.")
+    check_endpoint(endpoint, endpoint_model)
     folder = out or Path("evaluation")
     check_writable(folder, json_file)
     from linguabridge.cache import Cache, default_cache_dir
@@ -165,18 +163,9 @@ def evaluate(
 
         Console().print(preview(chosen, settings, cache), highlight=False, markup=False, soft_wrap=True)
         return
-    engine: Engine | None = None
-    if endpoint and endpoint_model:
-        from linguabridge.engines.endpoint import open_endpoint
-
-        engine = open_endpoint(
-            endpoint,
-            endpoint_model,
-            chat=chat_template,
-            cache=cache,
-            reporter=reporter,
-            concurrency=concurrency,
-        )
+    engine = open_engine(
+        endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter, concurrency=concurrency
+    )
     from linguabridge.evaluation.evaluate import evaluate as run
     from linguabridge.evaluation.files import check_folder, write_folder
     from linguabridge.hardware import set_threads

@@ -17,6 +17,11 @@ GENERATED = "generated"  # a greedy answer, parsed
 SCORINGS = (TEXT, LETTERS, GENERATED)
 
 
+def as_scored(option: str, prompt: Prompt, chat: bool) -> str:
+    """An option as it is written after its prompt: right after a chat template's line end, without a space in front."""
+    return option.lstrip(" ") if chat and not prompt.start else option
+
+
 class Engine(Protocol):
     """Answers prompts. What is finished is kept: the same questions again are answered from the cache."""
 

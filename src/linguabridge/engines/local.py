@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linguabridge.engines.engine import SCORINGS
+from linguabridge.engines.engine import SCORINGS, as_scored
 from linguabridge.errors import InputError
 from linguabridge.measure import Measurements
 from linguabridge.prompts import Ending, Prompt
@@ -43,11 +43,8 @@ class Local:
     ) -> NDArray[np.float64]:
         """See :meth:`linguabridge.engines.engine.Engine.option_scores`."""
         if self.chat:
-            # What is written right after the template's own end of line has no space in front.
-            options = [
-                some if prompt.start else [option.lstrip(" ") for option in some]
-                for prompt, some in zip(prompts, options, strict=True)
-            ]
+            pairs = zip(prompts, options, strict=True)
+            options = [[as_scored(option, prompt, True) for option in some] for prompt, some in pairs]
         return self.measure.option_scores(title, self._written(prompts), options, whole=whole)
 
     def answers(self, title: str, prompts: Sequence[Prompt], ending: Ending) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from linguabridge.engines.engine import GENERATED, LETTERS, TEXT, Engine
+from linguabridge.engines.engine import GENERATED, LETTERS, TEXT, Engine, as_scored
 from linguabridge.evaluation.results import DIRECT, Row
 from linguabridge.languages import Language
 from linguabridge.lexicons import normalise_word
@@ -149,8 +149,9 @@ class Experiment:
         whole = self.normalise == "byte" and self.scoring == TEXT
         scores = self.engine.option_scores(f"{title}: choosing", prompts, options, whole=whole)
         if whole:
-            lengths = np.array([[len(option.encode()) for option in some] for some in options], dtype=np.float64)
-            return scores / lengths
+            return scores / [
+                [len(as_scored(o, q.prompt, self.engine.chat).encode()) for o in q.options] for q in questions
+            ]
         if self.normalise == "pmi":
             alone = [replace(prompt, text=_last_line(prompt.text)) for prompt in prompts]
             return scores - self.engine.option_scores(f"{title}: options alone", alone, options)
