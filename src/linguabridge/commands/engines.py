@@ -28,7 +28,7 @@ def open_engine(
     concurrency: int = 8,
 ) -> Endpoint | None:
     """Connect to the server that is to answer; None where the model in this process is."""
-    if not (endpoint and endpoint_model):
+    if endpoint is None or endpoint_model is None:
         return None
     from linguabridge.engines.endpoint import open_endpoint
 
