@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from linguabridge import paired
-from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm, mean_interval
+from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm, mean_interval, share_interval
 
 Scores = NDArray[np.float64]
 
@@ -428,3 +428,16 @@ def test_many_groups_take_little_time() -> None:
     start = time.perf_counter()
     contrast(a, b, 0, binary=True, groups=groups)
     assert time.perf_counter() - start < 10  # under 1 on an idle core
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(0.0, 0.0, 1 - 0.025 ** (1 / 40)), (1.0, 0.025 ** (1 / 40), 1.0)])
+def test_share_of_none_or_all_has_an_exact_interval(value: float, low: float, high: float) -> None:
+    found = share_interval(np.full(40, value), 0)
+    assert (found.value, found.low, found.high) == pytest.approx((value, low, high))
+    grouped = share_interval(np.full(40, value), 0, [str(i // 2) for i in range(40)])
+    assert grouped.high - grouped.low > found.high - found.low  # twenty groups say less than forty items
+
+
+def test_share_between_is_the_bootstraps() -> None:
+    values = np.array([0.0, 1.0, 1.0, 0.5] * 5)
+    assert share_interval(values, 3) == mean_interval(values, 3)

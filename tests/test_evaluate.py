@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from linguabridge.cache import Cache
-from linguabridge.errors import InputError
+from linguabridge.errors import InputError, TooLongError
 from linguabridge.evaluation import evaluate as evaluate_module
 from linguabridge.evaluation.evaluate import evaluate
 from linguabridge.evaluation.preview import preview
@@ -299,7 +299,7 @@ def test_prompts_are_shown_without_a_model(settings: EvaluationSettings, cache: 
         ({"limit": 3}, "--limit 3 is too few"),
         ({"shots": -1}, "--shots -1"),
         ({"shots_language": "de"}, "needs --shots"),
-        ({"best": 1, "arms": ("vote",)}, "at least 2 bridges"),
+        ({"best": 1}, "takes 2 to 8 bridges"),
         ({"data": Path("nowhere")}, "--data nowhere is no folder"),
     ],
 )
@@ -509,3 +509,29 @@ def test_settings_hold_what_ranks_and_what_the_task_file_says(
         found = evaluate([("en", "sw")], model=model, engine=Scripted(lambda _: "3"), settings=given, cache=cache)
         seen.append(json.dumps(found.settings, sort_keys=True))
     assert len(set(seen)) == 3
+
+
+def test_arm_whose_prompts_are_too_long_is_left_out_and_the_run_goes_on(
+    settings: EvaluationSettings, cache: Cache
+) -> None:
+    class Short(Scripted):
+        def option_scores(self, title: str, prompts: list, options: list, *, whole: bool = False) -> np.ndarray:
+            if any("Deutsch" in prompt.text for prompt in prompts):
+                raise TooLongError("A prompt with its answer takes 2,178 tokens, and scripted reads 2,048 at most.")
+            return super().option_scores(title, prompts, options, whole=whole)
+
+    given = dataclasses.replace(settings, arms=("dictionary",), bridges=("de", "fr"))
+    found = evaluate([("en", "sw")], engine=Short(lambda _: 'x"'), settings=given, cache=cache)
+    (result,) = found.results
+    assert [arm.name for arm in result.arms] == ["direct", "fr", "dictionary:fr"]
+    assert any(note.startswith("There is no arm through German: A prompt") for note in result.notes)
+
+
+def test_direct_prompts_that_are_too_long_name_the_task(settings: EvaluationSettings, cache: Cache) -> None:
+    class Short(Scripted):
+        def option_scores(self, *_: object, **__: object) -> np.ndarray:
+            raise TooLongError("A prompt takes 9 tokens.")
+
+    given = dataclasses.replace(settings, arms=())
+    with pytest.raises(InputError, match=r"That is for bli, en:sw, directly: leave the task out"):
+        evaluate([("en", "sw")], engine=Short(lambda _: "x"), settings=given, cache=cache)

@@ -145,7 +145,7 @@ def test_what_does_not_survive_the_correction_is_said_in_those_words() -> None:
     assert "going via English helps" in alone
     assert "corrected" not in alone
     other = said(result(DIRECT, arm("en", contrast(0.01, -0.001, 0.1), "via English")))
-    assert "Via English, p is .010, but the interval of the difference holds 0." in other
+    assert "Via English, p is .010, but the interval of the difference includes 0." in other
 
 
 def test_the_oracle_is_never_said_to_help() -> None:
@@ -158,7 +158,9 @@ def test_the_oracle_is_never_said_to_help() -> None:
 
 
 def test_few_items_have_no_verdict() -> None:
-    assert "A verdict needs 30 items." in said(result(DIRECT, arm("en", BETTER, "via English"), n=20))
+    assert "20 items are too few to judge by; 30 are needed." in said(
+        result(DIRECT, arm("en", BETTER, "via English"), n=20)
+    )
     copies = arm("en", BETTER, "via English", n_copied=80, without_copies=BETTER)
     text = said(result(DIRECT, copies, arm("fr", NONE, "via French", n_copied=100)))
     assert "Too few items are left beside copies for a verdict: 20 via English and 0 via French." in text
@@ -177,7 +179,7 @@ def test_what_happened_to_items_is_counted_where_it_happened() -> None:
     assert "are left out of the difference: 2 via English." in text
     assert "Items without a bridge text went direct: 7 via French." in text
     assert "Answers that could not be read count as wrong: 3 direct and 1 via English." in text
-    assert "Bridge words that the lexicon has: 25 % via English." in text
+    assert "Right bridge words, of those the lexicon can judge: 25 % via English." in text
     assert "difference of about .090 or more" in text  # NaN is left out
     many = [arm(f"b{count}", NONE, n_unparsed=count) for count in (3, 9, 4, 5)]
     assert "count as wrong: 3 to 9, in 4 ways." in said(result(DIRECT, *many))
@@ -276,3 +278,8 @@ def test_an_arm_of_copies_alone_has_no_gain() -> None:
     lines = drawn(result(DIRECT, arm("en", NONE, "via English", n_copied=100)))
     (line,) = [one for one in lines if "via English" in one]
     assert line.split() == ["via", "English", ".450", "[.350,", ".550]", "–", "–", "–", "100"]
+
+
+def test_nothing_is_said_where_no_answer_could_be_read() -> None:
+    text = said(result(arm("direct", None, n_unparsed=100), arm("en", NONE, "via English", n_unparsed=100)))
+    assert text.startswith("mrc, Arabic to Hebrew: no answer could be read, in no arm, so nothing can be said.")

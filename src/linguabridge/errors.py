@@ -12,6 +12,10 @@ class InputError(LinguabridgeError):
     """An argument, a lexicon, a text or a folder that cannot be used as given."""
 
 
+class TooLongError(InputError):
+    """A prompt is longer than the model reads."""
+
+
 class ModelError(LinguabridgeError):
     """A model that cannot be loaded, has no taps, or computes values that are not finite."""
 

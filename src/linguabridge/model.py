@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from linguabridge import embedded
 from linguabridge.cache import Cache, write_atomically
-from linguabridge.errors import DownloadError, InputError, LinguabridgeError, ModelError
+from linguabridge.errors import DownloadError, LinguabridgeError, ModelError, TooLongError
 from linguabridge.neurons import NeuronSpace
 from linguabridge.progress import Reporter
 from linguabridge.quiet import quiet_transformers
@@ -85,14 +85,13 @@ class LanguageModel:
         """Refuse what is longer than the model can read: beyond its window it computes nonsense, or fails.
 
         Raises:
-            InputError: there are more tokens than positions.
+            TooLongError: there are more tokens than positions.
         """
         config = self.model.config.get_text_config(decoder=True)
         window = getattr(config, "max_position_embeddings", None)
         if isinstance(window, int) and tokens > window:
-            raise InputError(
-                f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {window:,} at most: give "
-                "fewer --shots, shorter texts, or another model."
+            raise TooLongError(
+                f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {window:,} at most."
             )
 
     @cached_property

@@ -110,6 +110,20 @@ def mean_interval(values: NDArray[np.floating], seed: int, groups: Sequence[str]
     return Interval(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
+def share_interval(values: NDArray[np.floating], seed: int, groups: Sequence[str] | None = None) -> Interval:
+    """:func:`mean_interval` of scores between 0 and 1, which is wide also where all are 0, or all 1.
+
+    There a bootstrap sees no spread; the exact interval of a share is given (Clopper and Pearson, 1934), of groups
+    where items come in groups.
+    """
+    found = mean_interval(values, seed, groups)
+    n = len(values) if groups is None else len(set(groups))
+    if len(values) and np.ptp(values) == 0 and values[0] in (0, 1):
+        exact = stats.binomtest(int(values[0]) * n, n).proportion_ci(0.95, "exact")
+        return Interval(found.value, float(exact.low), float(exact.high))
+    return found
+
+
 def compare(ranks: NDArray[np.int64], baseline: NDArray[np.int64], seed: int) -> Comparison:
     """Compare two arms by the ranks of the right answers.
 

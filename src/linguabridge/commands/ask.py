@@ -24,11 +24,12 @@ from linguabridge.commands.options import (
     Taps,
     several,
 )
-from linguabridge.commands.output import check_writable, print_json
+from linguabridge.commands.output import print_json
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter
 
 if TYPE_CHECKING:
+    from linguabridge.engines.engine import Engine
     from linguabridge.languages import Language
 
 
@@ -70,7 +71,6 @@ def ask(
         text = sys.stdin.read()
     if not text.strip():
         raise InputError("There is no text to ask about: give it after the languages, or - to read standard input.")
-    check_writable(None, None)
     from linguabridge.asking import ask_through
     from linguabridge.cache import Cache, default_cache_dir
     from linguabridge.engines.local import Local
@@ -82,11 +82,14 @@ def ask(
     cache, reporter = Cache(default_cache_dir()), TerminalReporter()
     cache.check_writable()
     options = ModelOptions(device, dtype, taps, trust_remote_code)
+    engine: Engine | None = open_engine(endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter)
+    # Opened once: by its neurons it ranks, and where there is no server it answers.
+    opened = open_model(model, options, cache, reporter) if engine is None or bridges is None else None
     why = "as asked"
     if bridges is None:
         from linguabridge.evaluation.recommended import computed, read_earlier
 
-        opened = open_model(model, options, cache, reporter)
+        assert opened is not None
         if recommendation:
             earlier = read_earlier(recommendation)
             if earlier.pair != (s.code, t.code):
@@ -99,26 +102,31 @@ def ask(
             raise InputError(f"No candidate could be ranked for {s.name} to {t.name}; name a bridge with --bridge.")
         bridges = ranking.order[:1]
         why = "it stands out in the ranking" if ranking.stands_out else "first in the ranking, though none stands out"
-    engine = open_engine(endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter) or Local(
-        Measurements(open_model(model, options, cache, reporter), cache, reporter), chat=chat_template
-    )
+    if engine is None:
+        assert opened is not None
+        engine = Local(Measurements(opened, cache, reporter), chat=chat_template)
     asked = ask_through(engine, s, t, text, bridges)
+    direct = ask_through(engine, s, t, text, ()).answer if bridges else asked.answer
     if json_output:
         steps = [{"language": said.language.code, "text": said.text} for said in asked.steps]
-        print_json({"answer": asked.answer, "steps": steps, "prompts": list(asked.prompts), "why": why})
+        body = {"answer": asked.answer, "direct": direct, "steps": steps, "prompts": list(asked.prompts), "why": why}
+        print_json(body)
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for said in asked.steps:
         table.add_row(f"{said.language.name} ({said.language.code})", Text(said.text or "– (the model gave no answer)"))
+    if bridges:
+        table.add_row("directly", Text(direct or "– (the model gave no answer)"))
     console = Console()
     console.print(table)
+    console.print()
     missing = [one.name for one in bridges if one not in [said.language for said in asked.steps]]
     if missing:
-        console.print(f"The model gave no {' or '.join(missing)} text, so that step was left out.", style="dim")
-    if bridges:
-        console.print(f"Bridge: {' → '.join(one.name for one in bridges)} ({why}).", style="dim", highlight=False)
+        console.print(f"The model gave no {' or '.join(missing)} text, so that step was left out.")
+    names = " → ".join(one.name for one in bridges) or "none"
+    console.print(f"Bridge: {names} ({why}). Whether it helps, `linguabridge evaluate {s.code}:{t.code}` measures.")
 
 
 def _bridges(bridge: str | None, source: Language, target: Language) -> tuple[Language, ...] | None:

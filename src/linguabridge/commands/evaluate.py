@@ -25,6 +25,7 @@ from linguabridge.commands.options import (
     several,
 )
 from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def evaluate(
         ),
     ] = None,
     bridge: Annotated[
-        str | None, typer.Option(help="Bridges to go through in any case: en,fr. Default: en. '' for none.")
+        str | None,
+        typer.Option(
+            help="Bridges to go through in any case: en,fr. Default: en, unless it is in the pair. '' for none."
+        ),
     ] = None,
     arms: Annotated[
         str,
@@ -68,7 +72,9 @@ def evaluate(
             metavar="DIRS",
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Items of each task and pair, at most; 10 or more.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Items of each task and pair, at most: 10 or more, 30 for a verdict.")
+    ] = None,
     shots: Annotated[int, typer.Option(help="Demonstrations before every question.")] = 0,
     shots_language: Annotated[
         str | None, typer.Option(help="Language of the demonstrations' texts; the source by default.")
@@ -158,6 +164,8 @@ def evaluate(
 
     cache = Cache(default_cache_dir())
     reporter = TerminalReporter()
+    if show_prompts and json_file:
+        raise InputError("--show-prompts asks nothing, so there is no result for --json; leave one of them out.")
     if show_prompts:
         from linguabridge.evaluation.preview import preview
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.engines.engine import Engine
-from linguabridge.errors import InputError
+from linguabridge.errors import InputError, TooLongError
 from linguabridge.evaluation.experiment import Experiment, is_graded
 from linguabridge.evaluation.glosses import gloss, word_list
 from linguabridge.evaluation.plans import Plan
@@ -19,7 +20,7 @@ from linguabridge.evaluation.settings import CHAIN, DICTIONARY, ORACLE, RANDOM, 
 from linguabridge.evaluation.votes import vote
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons import normalise_word
-from linguabridge.paired import Contrast, Interval, contrast, mean_interval
+from linguabridge.paired import Contrast, Interval, contrast, mean_interval, share_interval
 
 Scores = NDArray[np.float64]
 _RIGHT_OR_WRONG = ("accuracy", "exact")
@@ -58,17 +59,31 @@ class _Arms:
 
     def run(self) -> tuple[Result, list[Row]]:
         plan, wanted = self.plan, set(self.settings.arms)
-        self._add(DIRECT, "direct", self._rows())
+        try:
+            self._add(DIRECT, "direct", self._rows())
+        except TooLongError as error:
+            raise TooLongError(
+                f"{error} That is for {plan.task.name}, {self.source.code}:{self.target.code}, directly: leave the "
+                "task out, lower --shots, or take a model that reads more."
+            ) from error
         for bridge in plan.pair.bridges:
-            self._add(bridge.code, f"via {bridge.name}", self._rows(bridge))
-        first = self._recommended() if RECOMMENDED in wanted else None
+            with self._left_out_if_too_long(bridge.name):
+                self._add(bridge.code, f"via {bridge.name}", self._rows(bridge))
+        first = self._first()
+        if first and RECOMMENDED in wanted:
+            with self._left_out_if_too_long(f"{first.name} (recommended)"):
+                self._recommended(first)
         if DICTIONARY in wanted:
             for bridge in dict.fromkeys([*plan.pair.bridges, *([first] if first else [])]):
-                self._dictionary(bridge)
-        if {CHAIN, VOTE} & wanted:
-            self._several(wanted)
+                with self._left_out_if_too_long(f"{bridge.name} (dictionary)"):
+                    self._dictionary(bridge)
+        for name in (CHAIN, VOTE):
+            if name in wanted:
+                with self._left_out_if_too_long(f"the {name}"):
+                    self._several(name)
         if {RANDOM, ORACLE} & wanted:
-            self._all_candidates(wanted)
+            with self._left_out_if_too_long("all candidates (random, oracle)"):
+                self._all_candidates(wanted)
         result = Result(
             source=self.source.code,
             target=self.target.code,
@@ -87,19 +102,32 @@ class _Arms:
             self.through[bridges] = self.experiment.rows(bridges)
         return self.through[bridges]
 
-    def _recommended(self) -> Language | None:
-        assert self.ranking is not None
+    @contextmanager
+    def _left_out_if_too_long(self, way: str) -> Iterator[None]:
+        """An arm whose prompts the model cannot read is left out, and said; the rest of the run goes on."""
+        try:
+            yield
+        except TooLongError as error:
+            self.notes.append(f"There is no arm through {way}: {error}")
+
+    def _first(self) -> Language | None:
+        """The bridge that is recommended, or first in the ranking; None where there is no ranking."""
+        if self.ranking is None or RECOMMENDED not in self.settings.arms:
+            return None
         if not self.ranking.order:
             self.notes.append("No candidate could be ranked, so there is no recommended bridge.")
             return None
-        first = self.ranking.order[0]
+        return self.ranking.order[0]
+
+    def _recommended(self, first: Language) -> None:
+        assert self.ranking is not None
         if not self.ranking.stands_out:
             self.notes.append(f"No bridge stands out for this pair; {first.name} is the first in the ranking.")
         if first in self.plan.pair.bridges:
-            self.notes.append(f"The recommended bridge is {first.name}, which is an arm already.")
-        else:
-            self._add(RECOMMENDED, f"via {first.name} (recommended)", self._rows(first))
-        return first
+            self.notes.append(f"The first in the ranking is {first.name}, which is an arm already.")
+            return
+        standing = "recommended" if self.ranking.stands_out else "first in ranking"
+        self._add(RECOMMENDED, f"via {first.name} ({standing})", self._rows(first))
 
     def _dictionary(self, bridge: Language) -> None:
         try:
@@ -116,19 +144,19 @@ class _Arms:
         rows = self.experiment.rows([bridge], look=look)
         self._add(f"{DICTIONARY}:{bridge.code}", f"via {bridge.name} (dictionary)", rows)
 
-    def _several(self, wanted: set[str]) -> None:
+    def _several(self, name: str) -> None:
         assert self.ranking is not None
         best = self.ranking.order[: self.settings.best]
         if len(best) < 2:
-            self.notes.append("Fewer than two candidates could be ranked, so there is no chain and no vote.")
+            self.notes.append(f"Fewer than two candidates could be ranked, so there is no {name}.")
             return
         codes = [one.code for one in best]
-        if CHAIN in wanted:
+        if name == CHAIN:
             self._add(CHAIN, f"chain {' → '.join(codes)}", self._rows(*best))
-        if VOTE in wanted:
-            single = [self._rows(one) for one in best]
-            rows = [vote(some, item, self.plan.metric) for item, *some in zip(self.plan.items, *single, strict=True)]
-            self._add(VOTE, f"vote of {', '.join(codes)}", rows)
+            return
+        single = [self._rows(one) for one in best]
+        rows = [vote(some, item, self.plan.metric) for item, *some in zip(self.plan.items, *single, strict=True)]
+        self._add(VOTE, f"vote of {', '.join(codes)}", rows)
 
     def _all_candidates(self, wanted: set[str]) -> None:
         candidates = self.plan.pair.candidates
@@ -214,7 +242,8 @@ class _Arms:
         self.arms.append(arm)
 
     def _intervals(self, values: Mapping[str, Scores]) -> dict[str, Interval]:
-        return {name: mean_interval(some, self.seed, groups=self.groups) for name, some in values.items()}
+        of = {name: mean_interval if is_graded(name) else share_interval for name in values}
+        return {name: of[name](some, self.seed, groups=self.groups) for name, some in values.items()}
 
     def _first_hop(self, rows: Sequence[Row]) -> float | None:
         """Share of the bridge words that the lexicon has as translations, among words that it knows."""

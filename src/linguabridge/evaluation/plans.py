@@ -173,6 +173,8 @@ def _plan(task: Task, pair: Pair, settings: EvaluationSettings, scorings: Sequen
             f"{settings.shots} demonstrations stand before every question, none of them a test item; they show no "
             "bridge, in no arm, and bridge texts are asked for without any."
         )
+    if settings.bridges is None and not pair.bridges:
+        notes.append("English, the bridge by default, is one of the two languages; --bridge names another.")
     if DICTIONARY in settings.arms and not pair.bridges and not settings.needs_ranking:
         notes.append("There is no dictionary arm, for there is no bridge: name one with --bridge.")
     return Plan(task, pair, items, scoring, shown, tuple(notes))

@@ -52,6 +52,7 @@ def _of(plan: Plan) -> str:
     parts += ["-- direct --", *_question(experiment, own)]
     parts += [f"-- into {bridge.name} --", experiment.bridge_question(own, bridge).written]
     parts += [f"-- via {bridge.name} --", *_question(experiment, through)]
+    parts.append("(Other bridges stand in the same place; a chain has several, one after the other.)")
     return "\n".join([*parts, ""])
 
 

@@ -115,7 +115,10 @@ def read_earlier(file: Path) -> Earlier:
             lexicon=str(body["identity"]["lexicon"]),
         )
     except OSError as error:
-        raise InputError(f"--recommendation {file} cannot be read ({error.strerror}).") from error
+        raise InputError(
+            f"--recommendation {file} cannot be read ({error.strerror}): give a folder that `linguabridge recommend "
+            "--out` wrote."
+        ) from error
     except (ValueError, KeyError, TypeError, InputError) as error:
         raise InputError(f"{file} is no result of `linguabridge recommend --out DIR`.") from error
 

@@ -17,6 +17,7 @@ DICTIONARY, CHAIN, VOTE = "dictionary", "chain", "vote"
 ARMS = (RECOMMENDED, RANDOM, ORACLE, DICTIONARY, CHAIN, VOTE)  # beside direct and the bridges named
 NORMALISATIONS = ("sum", "byte", "pmi")
 FEWEST_ITEMS = 10
+MOST_TOGETHER = 8  # bridges in a chain or a vote
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class EvaluationSettings:
             raise InputError(f"--shots {self.shots}: the number of demonstrations is 0 or more.")
         if self.shots_language is not None and not self.shots:
             raise InputError("--shots-language needs --shots, the number of demonstrations.")
-        if self.best < 2 and {CHAIN, VOTE} & set(self.arms):
-            raise InputError(f"--best {self.best}: a chain or a vote takes at least 2 bridges.")
+        if not 2 <= self.best <= MOST_TOGETHER:
+            raise InputError(f"--best {self.best}: a chain or a vote takes 2 to {MOST_TOGETHER} bridges.")
         if self.data is not None and not self.data.is_dir():
             raise InputError(f"--data {self.data} is no folder.")
 

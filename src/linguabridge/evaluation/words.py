@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from linguabridge import languages
 from linguabridge.evaluation.results import DIRECT, Arm, Evaluation, Result
-from linguabridge.evaluation.settings import CHAIN, ORACLE, VOTE
+from linguabridge.evaluation.settings import CHAIN, ORACLE, RANDOM, VOTE
 from linguabridge.evaluation.statistics import compared, is_significant, leaves_out_zero, verdict
 from linguabridge.paired import Contrast
 from linguabridge.settings import FEWEST_FOR_A_VERDICT
@@ -54,6 +54,12 @@ def figure(value: float | None, metric: str, *, sign: bool = False) -> str:
 def _verdicts(result: Result) -> str:
     """The answer before all figures."""
     pair = f"{languages.parse(result.source).name} to {languages.parse(result.target).name}"
+    if all(arm.n_unparsed >= result.n for arm in result.arms if arm.name != RANDOM):
+        return f"{result.task}, {pair}: no answer could be read, in no arm, so nothing can be said."
+    if len(result.arms) == 1:
+        return f"{result.task}, {pair}: only the direct way was run."
+    if result.n < FEWEST_FOR_A_VERDICT:
+        return f"{result.task}, {pair}: {result.n} items are too few to judge by; {FEWEST_FOR_A_VERDICT} are needed."
     said = []
     for which, one, several in (
         ("helps", "helps", "help"),
@@ -114,7 +120,7 @@ def _nearly(result: Result, count: int) -> list[str]:
                 "too weak to conclude from."
             )
         else:
-            said.append(f"{_capital(arm.label)}, p is {_p(fair)}, but the interval of the difference holds 0.")
+            said.append(f"{_capital(arm.label)}, p is {_p(fair)}, but the interval of the difference includes 0.")
     return said
 
 
@@ -140,7 +146,7 @@ def _detectable(result: Result) -> list[str]:
 
 def _too_few(result: Result) -> list[str]:
     if result.n < FEWEST_FOR_A_VERDICT:
-        return [f"A verdict needs {FEWEST_FOR_A_VERDICT} items."]
+        return []  # said already
     few = [arm for arm in _judged(result) if _left(arm, result) < FEWEST_FOR_A_VERDICT]
     said = [f"{_left(arm, result)} {arm.label}" for arm in few]
     return [f"Too few items are left beside copies for a verdict: {listed(said)}."] if few else []
@@ -169,7 +175,7 @@ def _counts(result: Result) -> list[str]:
         else "",
         f"Items without a bridge text went direct: {without}." if without else "",
         f"Answers that could not be read count as wrong: {unparsed}." if unparsed else "",
-        f"Bridge words that the lexicon has: {listed(hops)}." if hops else "",
+        f"Right bridge words, of those the lexicon can judge: {listed(hops)}." if hops else "",
     ]
     return [one for one in said if one]
 

@@ -33,6 +33,8 @@ def find_task(name: str) -> Task:
         except Exception as error:
             raise InputError(f"The task file {path} fails: {type(error).__name__}: {error}") from error
         return _checked(getattr(module, "TASK", None), name)
+    if path.suffix == ".py":
+        raise InputError(f"There is no task file {path}.")
     near = process.extractOne(name, NAMES, scorer=fuzz.ratio, score_cutoff=60)
     guess = f" Did you mean {near[0]}?" if near else ""
     raise InputError(
