@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from linguabridge.model import LanguageModel
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # and threads that spin while they wait slow other processes down
 
 # sacrebleu looks here for spBLEU's tokenizer, and would fetch it; a file where a folder is needed keeps it from trying.
 os.environ.setdefault("SACREBLEU", os.devnull)
