@@ -15,6 +15,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from fake_server import Fake, Replies
+    from linguabridge.cache import Cache
     from linguabridge.model import LanguageModel
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
@@ -46,6 +47,17 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def real_cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """For tests on the default model: an empty cache, in which it is converted once.
+
+    LINGUABRIDGE_TEST_CACHE names another, which saves the conversion when tests run again.
+    """
+    from linguabridge.cache import Cache
+
+    return Cache(Path(os.environ.get("LINGUABRIDGE_TEST_CACHE") or tmp_path_factory.mktemp("real")))
 
 
 @pytest.fixture(autouse=True)

@@ -201,9 +201,10 @@ def test_interrupt_stops_quickly(start: Any, cache: Cache) -> None:
 
     fake = start(reply)
     code = (
-        "import sys; from pathlib import Path; from linguabridge.cache import Cache\n"
+        "import signal, sys; from pathlib import Path; from linguabridge.cache import Cache\n"
         "from linguabridge.engines.endpoint import open_endpoint\n"
         "from linguabridge.prompts import Ending, Prompt\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a test run in the background ignores it
         "engine = open_endpoint(sys.argv[1], 'm', chat=False, cache=Cache(Path(sys.argv[2])))\n"
         "engine.answers('x', [Prompt(f'say {n}') for n in range(99)], Ending(('a',), 9))\n"
     )
@@ -221,4 +222,4 @@ def test_interrupt_stops_quickly(start: Any, cache: Cache) -> None:
     finally:
         released.set()
         process.kill()
-        process.wait()
+        process.communicate()  # closes the pipe, too

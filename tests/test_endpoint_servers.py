@@ -5,14 +5,13 @@ A minute or two on two cores.
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,16 +59,10 @@ time.sleep(600)
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """An empty cache, or the one named by LINGUABRIDGE_TEST_CACHE, which saves the conversion when tests run again."""
-    return Cache(Path(os.environ.get("LINGUABRIDGE_TEST_CACHE") or tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture(scope="module")
-def model(cache: Cache) -> Iterator[LanguageModel]:
+def model(real_cache: Cache) -> Iterator[LanguageModel]:
     threads = torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)
-    yield open_model(cache=cache).loaded
+    yield open_model(cache=real_cache).loaded
     torch.set_num_threads(threads)
 
 
@@ -91,7 +84,7 @@ def running(command: Callable[[int], list[str]], folder: Path) -> Iterator[str]:
     with log.open("wb") as out:
         process = subprocess.Popen(command(port), stdout=out, stderr=subprocess.STDOUT, env=environment)
     try:
-        wait_for(f"http://127.0.0.1:{port}/health", process)
+        wait_for(port, process)
         yield f"http://127.0.0.1:{port}/v1"
     except BaseException:
         print(log.read_text("utf-8", "replace")[-8000:])  # noqa: T201 - pytest shows it
@@ -101,17 +94,26 @@ def running(command: Callable[[int], list[str]], folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         assert process.poll() is None, f"the server ended with {process.returncode}"
-        try:
-            with opener.open(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise TimeoutError(f"{url} did not answer within {START_SECONDS} s")
+        if is_well(port):
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"port {port} did not answer within {START_SECONDS} s")
+
+
+def is_well(port: int) -> bool:
+    # Closed by hand: a socket that times out and is left to the garbage collector fails some later test.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def serve_by_transformers(folder: Path) -> Callable[[int], list[str]]:

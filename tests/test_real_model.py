@@ -36,9 +36,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """An empty cache, or the one named by LINGUABRIDGE_TEST_CACHE, which saves the conversion when tests run again."""
-    return Cache(Path(os.environ.get("LINGUABRIDGE_TEST_CACHE") or tmp_path_factory.mktemp("cache")))
+def cache(real_cache: Cache) -> Cache:
+    return real_cache
 
 
 @pytest.fixture(scope="module")
