@@ -32,8 +32,8 @@ def normalise_word(text: str) -> str:
 
     NFKC and case folding; quotes and apostrophes within a word made plain; Hebrew points, Arabic vowel signs, tatweel
     and characters that are not seen off; punctuation and white space around the word off, and one blank for any white
-    space in it. Other scripts' combining
-    marks stay: they tell words apart. This is what "equal to a gold translation" means throughout the project.
+    space in it. Other scripts' combining marks stay: they tell words apart. This is what "equal to a gold translation"
+    means throughout the project.
 
     Args:
         text: a word, an answer, a phrase.
