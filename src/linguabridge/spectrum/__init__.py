@@ -1,0 +1,1 @@
+"""The linguistic spectrum: how a model relates languages to each other."""
