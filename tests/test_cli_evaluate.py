@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
 
 from conftest import Ended
 from linguabridge import model as model_module
+from linguabridge.errors import InputError
+from linguabridge.evaluation import evaluate as evaluate_module
+from linguabridge.evaluation.files import read_rows, read_summary
+from linguabridge.progress import read_progress
 from test_recommend import write_lexicon
 
 Run = Callable[..., Ended]
@@ -55,6 +60,81 @@ def test_another_runs_results_are_not_overwritten(run: Run, arguments: list[str]
     assert "evaluation" in ended.err
     assert "--out" in ended.err
     assert Path("evaluation/summary.json").read_bytes() == before
+
+
+def test_who_looks_on_sees_progress_and_results_so_far(
+    run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    run_arms = evaluate_module.run_arms
+
+    def look(*given: Any) -> Any:
+        result = run_arms(*given)
+        seen.append((read_progress(Path("evaluation")), sorted(map(str, Path("evaluation").rglob("*.*")))))
+        if len(seen) == 2:
+            assert len(read_summary(Path("evaluation/unfinished"))["results"]) == 1
+            assert {row["target"] for row in read_rows(Path("evaluation/unfinished"))} == {"sw"}
+        return result
+
+    monkeypatch.setattr(evaluate_module, "run_arms", look)
+    assert run(*arguments, "sw:en", "--bridge", "", "--arms", "").code == 0
+    so_far = [f"evaluation/unfinished/{name}" for name in ("items.parquet", "manifest.json", "summary.json")]
+    assert [files for _, files in seen] == [["evaluation/progress.json"], ["evaluation/progress.json", *so_far]]
+    assert {progress and progress.state for progress, _ in seen} == {"running"}
+    left = sorted(path.name for path in Path("evaluation").iterdir())
+    assert left == ["items.parquet", "manifest.json", "progress.json", "summary.json"]
+    ended = read_progress(Path("evaluation"))
+    assert ended is not None
+    assert ended.state == "finished"
+
+
+def test_a_run_that_is_stopped_leaves_its_results_so_far_and_goes_on(
+    run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*arguments, "sw:en", "--bridge", "", "--arms", ""]
+    assert run(*words, "--out", "whole").code == 0
+    with monkeypatch.context() as patch:
+        given: list[Any] = []
+        run_arms = evaluate_module.run_arms
+
+        def stop(*some: Any) -> Any:
+            given.append(some)
+            if len(given) == 2:
+                raise KeyboardInterrupt
+            return run_arms(*some)
+
+        patch.setattr(evaluate_module, "run_arms", stop)
+        assert run(*words).code == 130
+    progress = read_progress(Path("evaluation"))
+    assert progress is not None
+    assert progress.state == "stopped"
+    assert len(read_summary(Path("evaluation/unfinished"))["results"]) == 1
+    assert run(*words).code == 0
+    assert not Path("evaluation/unfinished").exists()
+    for name in ("summary.json", "items.parquet"):
+        assert Path("evaluation", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+def test_results_so_far_that_cannot_be_written_disturb_nothing(
+    run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise InputError("evaluation/unfinished cannot be written (No space left).")
+
+    monkeypatch.setattr("linguabridge.evaluation.files.write_unfinished", fail)
+    ended = run(*arguments, "sw:en", "--bridge", "", "--arms", "")
+    assert ended.code == 0
+    assert "No space left" in ended.err
+    assert len(read_summary(Path("evaluation"))["results"]) == 2
+
+
+def test_a_refused_run_leaves_nothing_behind(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments, "--arms", "").code == 0
+    before = {path: path.read_bytes() for path in Path("evaluation").iterdir()}
+    assert run(*arguments, "--arms", "", "--seed", "1").code == 2
+    assert {path: path.read_bytes() for path in Path("evaluation").iterdir()} == before
+    assert run(*arguments, "--shots", "500", "--out", "new").code == 2
+    assert not Path("new").exists()
 
 
 def test_prompts_are_shown_and_nothing_is_asked(

@@ -212,6 +212,26 @@ def test_earlier_recommendation_is_used_and_another_models_refused(
     assert found.results[0].recommended == ranking.ranking.candidates[0].code
 
 
+def test_what_there_is_so_far_is_told_after_each_result_but_the_last(
+    settings: EvaluationSettings, tiny_model: Folder, cache: Cache
+) -> None:
+    recommend = dataclasses.replace(settings.recommend, candidates=("de",))
+    given, told = dataclasses.replace(settings, arms=(), recommend=recommend), []
+    pairs = [("en", "sw"), ("fr", "it"), ("en", "fr")]
+    model = str(tiny_model("llama"))
+    found = evaluate(pairs, model=model, options=OPTIONS, settings=given, cache=cache, after=told.append)
+    assert [len(one.results) for one in told] == [1, 2]
+    for one in told:
+        n = len(one.results)
+        assert one.settings == found.settings
+        assert one.rows == found.rows[: len(one.rows)]
+        assert {(row.source, row.target) for row in one.rows} == set(pairs[:n])
+        # As a run of these pairs alone would be corrected.
+        alone = evaluate(pairs[:n], model=model, options=OPTIONS, settings=given, cache=cache, after=lambda _: None)
+        assert one.results == alone.results
+    evaluate(pairs[:1], model=model, options=OPTIONS, settings=given, cache=cache, after=pytest.fail)
+
+
 def test_demonstrations_stand_before_every_question_and_are_no_items(
     settings: EvaluationSettings, tiny_model: Folder, cache: Cache, lexicon: Path
 ) -> None:

@@ -21,11 +21,15 @@ from linguabridge.evaluation.files import (
     MANIFEST,
     SCHEMA,
     SUMMARY,
+    UNFINISHED,
     check_folder,
+    check_unfinished,
     read_rows,
     read_summary,
+    remove_unfinished,
     summary_body,
     write_folder,
+    write_unfinished,
 )
 from linguabridge.evaluation.results import Arm, Evaluation, Result, Row
 from linguabridge.evaluation.statistics import with_holm
@@ -176,6 +180,45 @@ def test_another_runs_results_are_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"differs in engine, limit\)"):
         check_folder(tmp_path, {"tasks": ["mrc"]})
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_results_so_far_make_room_for_those_of_another_run(tmp_path: Path) -> None:
+    folder, so_far = tmp_path / "run", tmp_path / "run" / UNFINISHED
+    check_unfinished(folder, {})
+    write_unfinished(folder, evaluation(rows=ROWS[:1]), command="c", started=0)
+    assert len(read_rows(so_far)) == 1
+    write_unfinished(folder, evaluation(), command="c", started=0)
+    check_unfinished(folder, evaluation().settings)  # the same run goes on: its own are kept until they are replaced
+    assert len(read_rows(so_far)) == 3
+    check_folder(folder, evaluation(limit=7).settings)  # and stand in no other run's way
+    (so_far / ".writing-abc").write_text("of a killed run")
+    check_unfinished(folder, evaluation(limit=7).settings)
+    assert not so_far.exists()
+    write(folder, evaluation())
+    write_unfinished(folder, evaluation(), command="c", started=0)
+    assert not so_far.exists()  # the whole is there already
+
+
+def test_what_is_no_result_so_far_is_left_alone(tmp_path: Path) -> None:
+    so_far = tmp_path / UNFINISHED
+    write_unfinished(tmp_path, evaluation(), command="c", started=0)
+    (so_far / "mine.txt").write_text("mine")
+    remove_unfinished(tmp_path)
+    remove_unfinished(tmp_path)
+    assert [path.name for path in so_far.iterdir()] == ["mine.txt"]
+    check_unfinished(tmp_path, {})
+    for name, message in ((SUMMARY, "is no summary"), (ITEMS, "would be overwritten")):
+        (so_far / name).write_text("mine")
+        with pytest.raises(InputError, match=message):
+            check_unfinished(tmp_path, evaluation().settings)
+        assert (so_far / name).read_text() == "mine"
+        (so_far / name).unlink()
+    so_far.rename(tmp_path / "other")
+    so_far.write_text("mine")
+    with pytest.raises(InputError, match="is a file"):
+        check_unfinished(tmp_path, {})
+    remove_unfinished(tmp_path)
+    assert so_far.read_text() == "mine"
 
 
 def test_what_is_no_result_is_left_alone(tmp_path: Path) -> None:

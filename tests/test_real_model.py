@@ -12,16 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import linguabridge
 from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
-from linguabridge.languages import parse
+from linguabridge.languages import PAPER_LANGUAGES, parse
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel, open_model
-from linguabridge.profile import Profile
+from linguabridge.spectrum.settings import SpectrumSettings
+from linguabridge.spectrum.spectrum import spectrum
 from linguabridge.texts import load_text
 
 README = Path(__file__).parent.parent / "README.md"
@@ -92,18 +94,25 @@ def test_recommend_end_to_end(cache: Cache, model: LanguageModel) -> None:
     assert {k: v for k, v in repeated.items() if k != "command"} == {k: v for k, v in result.items() if k != "command"}
 
 
-def test_kin_are_mutual_nearest_neighbours(model: LanguageModel) -> None:
+def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(cache: Cache, model: LanguageModel) -> None:
     # METHOD.md, 3: known of this model before any of this code was written.
-    codes = ["pt", "es", "ar", "he", "zh", "ja", "fi", "hu", "en"]
-    profile = Profile(
-        {code: profile_text(model, load_text(None, parse(code), 0).lines(), max_tokens=1500) for code in codes}
-    )
-    nearest = {
-        code: max((other for other in codes if other != code), key=lambda other: profile.correlation(code, other))
-        for code in codes
+    settings = SpectrumSettings(tokens=1500, concepts=30, samples=100, shuffled=False)
+    lazy = open_model(cache=cache)
+    lazy.__dict__["loaded"] = model
+    found = spectrum(PAPER_LANGUAGES, model=lazy, settings=settings, cache=cache)
+    mutual = {frozenset((one.first, one.second)): one for one in found.mutual}
+    for pair in (("pt", "es"), ("ar", "he"), ("zh", "ja"), ("fi", "hu")):
+        assert mutual[frozenset(pair)].support > 0.9
+    # No kin, and close all the same: shown just as plainly.
+    assert mutual[frozenset(("tl", "sw"))].kin is False
+    assert "Tagalog and Swahili" in found.summary().split("no kin")[1]
+    naive = {
+        code: profile_text(model, load_text(None, parse(code), 0).lines(), max_tokens=1500).probability
+        for code in ("tl", "sw")
     }
-    for one, other in (("pt", "es"), ("ar", "he"), ("zh", "ja"), ("fi", "hu")):
-        assert (nearest[one], nearest[other]) == (other, one)
+    i, j = found.codes.index("tl"), found.codes.index("sw")
+    expected = np.corrcoef(naive["tl"], naive["sw"])[0, 1]
+    assert found.measure("correlation").overall[i, j] == pytest.approx(expected, abs=1e-3)
 
 
 def test_likelihoods_are_those_of_a_plain_forward_pass(model: LanguageModel) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from linguabridge.evaluation.files import read_rows, read_summary
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
@@ -77,8 +78,13 @@ def test_killed_runs_go_on_and_end_with_the_same_bytes(
         kept = now
         for name, content in results(folder).items():
             assert content == expected[name]
+        if (folder / "evaluation" / "unfinished" / "manifest.json").exists():
+            assert len(read_summary(folder / "evaluation" / "unfinished")["results"]) == 1
+            assert read_rows(folder / "evaluation" / "unfinished")
     finish(start(folder, model, lexicon, cache), folder)
     assert results(folder) == expected
+    left = sorted(path.name for path in (folder / "evaluation").iterdir() if not path.name.startswith(".writing-"))
+    assert left == ["items.parquet", "manifest.json", "progress.json", "summary.json"]
     now = written(cache)
     assert {path: now[path] for path in kept} == kept
     manifest = json.loads((folder / "evaluation" / "manifest.json").read_text("utf-8"))

@@ -14,6 +14,7 @@ from linguabridge.commands.evaluate import evaluate
 from linguabridge.commands.inspect import inspect_model
 from linguabridge.commands.languages import list_languages
 from linguabridge.commands.recommend import recommend
+from linguabridge.commands.spectrum import spectrum
 from linguabridge.errors import LinguabridgeError
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ class _State:
 
 for name, command in (
     ("recommend", recommend),
+    ("spectrum", spectrum),
     ("evaluate", evaluate),
     ("ask", ask),
     ("languages", list_languages),

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from linguabridge.batches import batches, token_budget
+from linguabridge.dependence import u_centre
 from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
-from linguabridge.profile import LanguageProfile
+from linguabridge.profile import BlockedProfile, LanguageProfile
 from linguabridge.taps import record
 from linguabridge.texts import MAX_LENGTH
 
@@ -68,16 +69,104 @@ def profile_text(
         InputError: the text has no tokens.
         ModelError: activations are not finite.
     """
-    starts, n = model.space.starts, len(model.space)
+    skip = frozenset() if count_special else model.special_ids
+    positive, total, tokens = _statistics(model, sequences(model, lines, max_tokens), None, 1, skip, advance)
+    if not tokens.sum():
+        raise InputError("The text to profile on holds no tokens.")
+    return LanguageProfile(model.space, positive[0], total[0], int(tokens[0]))
+
+
+def profile_blocks(
+    model: LanguageModel,
+    lines: Iterable[str],
+    *,
+    max_tokens: int,
+    blocks: int,
+    shuffle: int | None = None,
+    advance: Callable[[float], None] = lambda _: None,
+) -> BlockedProfile:
+    """Activation statistics of a text, block by block, in one pass; special tokens do not count.
+
+    A block is ``max_tokens / blocks`` tokens of consecutive lines (a line belongs to the block it begins in). A text
+    with fewer tokens has fewer blocks.
+
+    Args:
+        model: the model.
+        lines: the text; each line is a document of its own.
+        max_tokens: stop after so many tokens; all of them are held in memory.
+        blocks: number of parts.
+        shuffle: seed of a random order in which the text's tokens are dealt out to its lines, which keep their
+            lengths; None to read the text as it is.
+        advance: told the number of tokens done after each batch.
+
+    Raises:
+        InputError: the text has no tokens.
+        ModelError: activations are not finite.
+    """
+    skip = model.special_ids
+    encoded = list(sequences(model, lines, max_tokens))
+    if not encoded:
+        raise InputError("The text to profile on holds no tokens.")
+    real = [np.array([token not in skip for token in ids]) for ids in encoded]
+    if shuffle is not None:
+        encoded = _shuffled(encoded, real, shuffle)
+    before = np.cumsum([0, *(int(one.sum()) for one in real)])[:-1]
+    block_of = before * blocks // max_tokens
+    positive, total, tokens = _statistics(model, encoded, block_of, int(block_of[-1]) + 1, skip, advance)
+    ids, counts = np.unique(
+        np.concatenate([np.array(one)[kept] for one, kept in zip(encoded, real, strict=True)]), return_counts=True
+    )
+    return BlockedProfile(model.space, positive, total, tokens, ids.astype(np.int64), counts.astype(np.int64))
+
+
+def _shuffled(encoded: Sequence[list[int]], real: Sequence[NDArray[np.bool_]], seed: int) -> list[list[int]]:
+    """The same tokens in random order over all sequences; special tokens stay where they are."""
+    pool = np.concatenate([np.array(ids)[kept] for ids, kept in zip(encoded, real, strict=True)])
+    np.random.default_rng(seed).shuffle(pool)
+    out, at = [], 0
+    for ids, kept in zip(encoded, real, strict=True):
+        one = np.array(ids)
+        one[kept] = pool[at : at + kept.sum()]
+        at += int(kept.sum())
+        out.append(one.tolist())
+    return out
+
+
+def _statistics(
+    model: LanguageModel,
+    encoded: Iterable[Sequence[int]],
+    block_of: NDArray[np.int64] | None,
+    blocks: int,
+    skip: frozenset[int],
+    advance: Callable[[float], None],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Tokens at which each neuron's value is > 0, and the sum of its values, in each block.
+
+    Args:
+        model: the model.
+        encoded: sequences of tokens; read as a stream.
+        block_of: block of each sequence; None for a single block.
+        blocks: number of blocks.
+        skip: tokens that do not count.
+        advance: told the number of tokens done after each batch.
+
+    Returns:
+        Counts of shape (blocks, neurons), sums of shape (blocks, neurons), and tokens counted, shape (blocks,).
+
+    Raises:
+        ModelError: activations are not finite.
+    """
     device = model.device
-    positive = [torch.zeros(w, dtype=torch.float64, device=device) for w in model.space.widths]
-    total = [torch.zeros(w, dtype=torch.float64, device=device) for w in model.space.widths]
+    widths = model.space.widths
+    positive = [torch.zeros(blocks, w, dtype=torch.float64, device=device) for w in widths]
+    total = [torch.zeros(blocks, w, dtype=torch.float64, device=device) for w in widths]
+    tokens = torch.zeros(blocks, dtype=torch.float64)
     weights = torch.empty(0)
     scratch = torch.empty(0)
 
     def read(layer: int, values: Tensor) -> None:
         nonlocal scratch
-        # One pass writes 0/1 as floats, then two matrix-vector products sum over the tokens that count: several times
+        # One pass writes 0/1 as floats, then two matrix products sum over the tokens that count: several times
         # cheaper than boolean sums. Sums of 0/1 are exact in float32 up to 2**24 tokens a batch.
         if scratch.shape != values.shape or scratch.device != values.device:
             scratch = torch.empty(values.shape, dtype=torch.float32, device=values.device)
@@ -86,27 +175,30 @@ def profile_text(
         positive[layer] += (here @ scratch).to(device)
         total[layer] += (here @ values.float()).to(device)
 
-    skip = frozenset() if count_special else model.special_ids
-    tokens = 0
     with record(model.model, model.taps, read), torch.inference_mode():
-        for batch in batches(sequences(model, lines, max_tokens), token_budget(device), device, skip):
-            weights = batch.real.flatten().float()
+        for batch in batches(encoded, token_budget(device), device, skip):
+            real = batch.real.flatten().float()
+            if block_of is None:
+                weights = real  # a vector: several times cheaper than a matrix of one row
+                tokens += float(real.sum())
+            else:
+                rows = torch.from_numpy(block_of[list(batch.rows)]).to(device)
+                at = rows.repeat_interleave(batch.ids.shape[1])
+                weights = torch.zeros(blocks, len(at), device=device)
+                weights[at, torch.arange(len(at), device=device)] = real
+                tokens += weights.sum(1).double().cpu()
             model.model.base_model(input_ids=batch.ids, use_cache=False)
-            counted = int(batch.real.sum())
-            tokens += counted
-            advance(counted)
-    if not tokens:
-        raise InputError("The text to profile on holds no tokens.")
-    flat_total = torch.cat(total).cpu().numpy()
-    if not np.isfinite(flat_total).all():
-        first = int(np.searchsorted(starts, np.flatnonzero(~np.isfinite(flat_total))[0], side="right")) - 1
+            advance(float(real.sum()))
+    sums = torch.cat(total, dim=1).cpu().numpy()
+    if not np.isfinite(sums).all():
+        bad = np.flatnonzero(~np.isfinite(sums).all(axis=0))[0]
+        first = int(np.searchsorted(model.space.starts, bad, side="right")) - 1
         raise ModelError(
             f"{model.name} gives activations that are not finite (NaN or infinity) in layer {first}; "
             "try --dtype float32."
         )
-    counts = torch.cat(positive).round().to(torch.int64).cpu().numpy()
-    assert len(counts) == n
-    return LanguageProfile(model.space, counts, flat_total, tokens)
+    counts = torch.cat(positive, dim=1).cpu().round().to(torch.int64).numpy()
+    return counts, sums, tokens.numpy().astype(np.int64)
 
 
 def probe_matrix(
@@ -160,4 +252,35 @@ def probe_matrix(
             advance(len(columns))
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives activations that are not finite (NaN or infinity); try --dtype float32.")
+    return out
+
+
+def linear_kernels(
+    model: LanguageModel, prompts: Sequence[str], *, advance: Callable[[float], None] = lambda _: None
+) -> NDArray[np.float32]:
+    """U-centred linear kernel over prompts, layer by layer: inner products of all the layer's neurons' mean values.
+
+    The inner product of two such kernels over the square root of both own ones is the debiased linear CKA (Nguyen et
+    al., 2021; :func:`linguabridge.dependence.u_centre`). Values of all neurons are held for these prompts at once.
+
+    Args:
+        model: the model.
+        prompts: at least 4.
+        advance: told the number of prompts done after each batch.
+
+    Returns:
+        Array of shape (layers, prompts, prompts), each layer's scaled to norm 1 (0 where all prompts are alike).
+
+    Raises:
+        ModelError: activations are not finite.
+    """
+    everything = NeuronSet(model.space, np.arange(len(model.space)))
+    values = probe_matrix(model, prompts, everything, advance=advance)
+    starts = model.space.starts
+    out = np.empty((model.space.n_layers, len(prompts), len(prompts)), dtype=np.float32)
+    for layer in range(model.space.n_layers):
+        rows = values[starts[layer] : starts[layer + 1]].astype(np.float64)
+        kernel = u_centre(torch.from_numpy(rows.T @ rows)).numpy()
+        norm = float(np.linalg.norm(kernel))
+        out[layer] = kernel / norm if norm > 0 else 0
     return out

@@ -127,6 +127,18 @@ def parse(text: str) -> Language:
     return _describe(code)
 
 
+def script(language: Language) -> str:
+    """Give the ISO 15924 code of the script that a language is written in: ``Latn``, ``Arab``.
+
+    Mixtures are scripts of their own, as in the standard: ``Jpan``, ``Kore``; ``Hans`` and ``Hant`` are two. ``Zzzz``,
+    unknown, for private-use codes.
+    """
+    if _is_private(language.code):
+        return "Zzzz"
+    tag = langcodes.Language.get(language.code, normalize=False)
+    return tag.script or _usual_script(tag.language or language.code) or "Zzzz"
+
+
 def _is_clean(text: str) -> bool:
     # Surrogates and control characters crash the name index of langcodes; format characters (Cf) occur in real names.
     return not any(unicodedata.category(c) in {"Cc", "Cs", "Cn", "Co"} for c in text)

@@ -16,7 +16,7 @@ from linguabridge import languages
 from linguabridge.cache import Cache, computing_versions, default_cache_dir, digest
 from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.profile import LanguageProfile, Profile
+from linguabridge.profile import BlockedProfile, LanguageProfile, Profile
 from linguabridge.progress import Reporter
 from linguabridge.prompts import Ending
 from linguabridge.texts import MAX_LENGTH, Text, load_text
@@ -79,6 +79,36 @@ class Measurements:
             "widths": list(one.space.widths),
         }
         self.cache.put("profile", key, {"positive": one.positive, "total": one.total}, facts)
+        return one
+
+    def blocks(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> BlockedProfile:
+        """Activation statistics by block of a text; see :func:`linguabridge.collect.profile_blocks`."""
+        key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, blocks=blocks, shuffle=shuffle)
+        if found := self.cache.get("blocks", key):
+            return BlockedProfile(space=NeuronSpace(tuple(found.facts["widths"])), **found.arrays)
+        from linguabridge.collect import profile_blocks
+
+        model = self.model.loaded
+        read = "Reading neurons" if shuffle is None else "Reading shuffled text"
+        with self.reporter.step(f"{read}: {text.language.name}", max_tokens) as advance:
+            one = profile_blocks(
+                model, text.lines(), max_tokens=max_tokens, blocks=blocks, shuffle=shuffle, advance=advance
+            )
+        facts = {
+            "model": self.model.files.name,
+            "revision": self.model.files.revision,
+            "language": text.language.code,
+            "source": text.source,
+            "widths": list(one.space.widths),
+        }
+        arrays = {
+            "positive": one.positive,
+            "total": one.total,
+            "tokens": one.tokens,
+            "token_ids": one.token_ids,
+            "token_counts": one.token_counts,
+        }
+        self.cache.put("blocks", key, arrays, facts)
         return one
 
     def option_scores(
@@ -153,6 +183,19 @@ class Measurements:
             values = probe_matrix(model, prompts, neurons, count_special=count_special, advance=advance)
         self.cache.put("probes", key, {"values": values}, {"about": title})
         return values
+
+    def linear_kernels(self, title: str, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Kernels over prompts by layer; see :func:`linguabridge.collect.linear_kernels`."""
+        key = self._key(prompts=digest(list(prompts)))
+        if found := self.cache.get("kernels", key):
+            return found.arrays["kernels"]
+        from linguabridge.collect import linear_kernels
+
+        model = self.model.loaded
+        with self.reporter.step(title, len(prompts)) as advance:
+            kernels = linear_kernels(model, prompts, advance=advance)
+        self.cache.put("kernels", key, {"kernels": kernels}, {"about": title})
+        return kernels
 
     def tokens_per_word(self, title: str, words: Sequence[str]) -> float:
         """Mean number of tokens of a word in the model's tokenizer, special tokens left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,7 +26,7 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.errors import InputError
-from linguabridge.progress import TerminalReporter
+from linguabridge.progress import TerminalReporter, recorded
 
 if TYPE_CHECKING:
     from linguabridge.evaluation.results import Evaluation
@@ -171,38 +171,50 @@ def evaluate(
 
         Console().print(preview(chosen, settings, cache), highlight=False, markup=False, soft_wrap=True)
         return
-    engine = open_engine(
-        endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter, concurrency=concurrency
-    )
+    from linguabridge.evaluation import files
     from linguabridge.evaluation.evaluate import evaluate as run
-    from linguabridge.evaluation.files import check_folder, write_folder
     from linguabridge.hardware import set_threads
 
-    set_threads()
     started = time.time()
     options = ModelOptions(device, dtype, taps, trust_remote_code)
-    found = run(
-        chosen,
-        model=model,
-        options=options,
-        settings=settings,
-        chat=chat_template,
-        engine=engine,
-        before=lambda body: check_folder(folder, body),
-        cache=cache,
-        reporter=reporter,
-    )
-    write_folder(folder, found, command=command_line(), started=started)
-    if json_file and str(json_file) == "-":
-        from linguabridge.evaluation.files import summary_body
+    with recorded(reporter, folder) as recording:
 
-        print_json(summary_body(found))
+        def check(body: dict[str, Any]) -> None:
+            files.check_folder(folder, body)
+            files.check_unfinished(folder, body)
+            recording.begin()
+
+        def show_so_far(found: Evaluation) -> None:
+            try:
+                files.write_unfinished(folder, found, command=command_line(), started=started)
+            except InputError as error:  # they are for who looks on; the run's own are written at its end
+                reporter.say(str(error))
+
+        engine = open_engine(
+            endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=recording, concurrency=concurrency
+        )
+        set_threads()
+        found = run(
+            chosen,
+            model=model,
+            options=options,
+            settings=settings,
+            chat=chat_template,
+            engine=engine,
+            before=check,
+            after=show_so_far,
+            cache=cache,
+            reporter=recording,
+        )
+        files.write_folder(folder, found, command=command_line(), started=started)
+        files.remove_unfinished(folder)
+    if json_file and str(json_file) == "-":
+        print_json(files.summary_body(found))
         return
     if json_file:
         from linguabridge.commands.output import write_json
-        from linguabridge.evaluation.files import summary_body
 
-        write_json(json_file, summary_body(found))
+        write_json(json_file, files.summary_body(found))
     show(found, folder, Console())
 
 

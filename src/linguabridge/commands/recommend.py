@@ -13,7 +13,7 @@ from rich.padding import Padding
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
 from linguabridge.commands.output import check_writable, command_line, print_json, write_json
 from linguabridge.errors import InputError
-from linguabridge.progress import TerminalReporter
+from linguabridge.progress import TerminalReporter, recorded
 
 
 def recommend(
@@ -106,11 +106,13 @@ def recommend(
     set_threads()
     reporter = TerminalReporter()
     options = ModelOptions(device, dtype, taps, trust_remote_code)
-    result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=reporter)
-    body = {**result.to_dict(), "command": command_line()}
-    if out:
-        write_json(out / "recommend.json", body)
-        reporter.say(f"Wrote {out / 'recommend.json'}.")
+    with recorded(reporter, out) as recording:
+        recording.begin()
+        result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=recording)
+        body = {**result.to_dict(), "command": command_line()}
+        if out:
+            write_json(out / "recommend.json", body)
+            reporter.say(f"Wrote {out / 'recommend.json'}.")
     if json_file and str(json_file) != "-":
         write_json(json_file, body)
         reporter.say(f"Wrote {json_file}.")

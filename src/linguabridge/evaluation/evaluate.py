@@ -34,6 +34,7 @@ def evaluate(
     chat: bool = False,
     engine: Engine | None = None,
     before: Callable[[dict[str, Any]], None] = lambda _: None,
+    after: Callable[[Evaluation], None] = lambda _: None,
     cache: Cache | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -47,6 +48,8 @@ def evaluate(
         chat: put prompts by the model's chat template.
         engine: answers instead of the model in this process, which then is only loaded where an arm needs its neurons.
         before: told :attr:`Evaluation.settings` when all data are loaded, before the first question.
+        after: told what there is so far after each result (a task on a pair) but the last. Its p-values are corrected
+            over its own comparisons, so that verdicts may change with later results.
         cache: where results are kept; the user's cache folder by default. What is finished there is not done again.
         reporter: shows progress; silent by default.
 
@@ -87,6 +90,8 @@ def evaluate(
         result, its_rows = run_arms(plan, answering, settings, rankings.get(pair))
         results.append(result)
         rows += its_rows
+        if len(results) < len(plans):
+            after(Evaluation(answering.name, with_holm(results), tuple(rows), asked))
     return Evaluation(answering.name, with_holm(results), tuple(rows), asked)
 
 

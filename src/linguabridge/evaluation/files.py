@@ -9,6 +9,7 @@ written as ``\udc80``, so that it can be seen and nothing else is lost.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import io
@@ -30,6 +31,7 @@ from linguabridge.evaluation.statistics import verdict
 from linguabridge.json_values import plain
 
 SUMMARY, ITEMS, MANIFEST = "summary.json", "items.parquet", "manifest.json"
+UNFINISHED = "unfinished"  # folder in the folder of a run that goes on: its results so far, in the same files
 
 _TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
@@ -114,6 +116,44 @@ def write_folder(folder: Path, evaluation: Evaluation, *, command: str, started:
             write_atomically(folder / name, content)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); choose another with --out.") from error
+
+
+def check_unfinished(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Make room for the results so far: those that another run left, stopped before its end, are removed.
+
+    They cost nothing to make again, since what a stopped run finished is in the cache; but shown as this run's they
+    would mislead.
+
+    Args:
+        folder: of the run.
+        settings: of the run, as in :attr:`Evaluation.settings`.
+
+    Raises:
+        InputError: the folder for them holds something else.
+    """
+    unfinished = folder / UNFINISHED
+    if (unfinished / SUMMARY).exists() and read_summary(unfinished)["settings"] != _json_value(settings):
+        remove_unfinished(folder)
+    check_folder(unfinished, settings)
+
+
+def write_unfinished(folder: Path, evaluation: Evaluation, *, command: str, started: float) -> None:
+    """Write the results so far, for who looks on; see :func:`write_folder`.
+
+    Nothing is written where the run's folder already holds its results: it is run again, and they will be the same.
+    """
+    if not (folder / SUMMARY).exists():
+        write_folder(folder / UNFINISHED, evaluation, command=command, started=started)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the results so far, and nothing else that may lie there."""
+    with contextlib.suppress(OSError):
+        # The summary goes last: by it, what an interrupted removal leaves is known as ours.
+        unfinished = folder / UNFINISHED
+        for path in (*unfinished.glob(".writing-*"), *(unfinished / name for name in (MANIFEST, ITEMS, SUMMARY))):
+            path.unlink(missing_ok=True)
+        unfinished.rmdir()
 
 
 def summary_body(evaluation: Evaluation) -> dict[str, Any]:

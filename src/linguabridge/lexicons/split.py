@@ -6,7 +6,7 @@ was computed for one language serves every pair.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -65,6 +65,11 @@ def split(pair: PairEntries, *, probes: int, check: int, seed: int) -> Split:
         and targets.isdisjoint(normalise_word(word) for word in entry.targets)
     )
     return Split(tuple(chosen), tuple(entry for entry, _ in zip(held, range(check), strict=False)))
+
+
+def in_order(concepts: Iterable[str], seed: int) -> list[str]:
+    """Put concepts in an order that the seed alone decides, whatever other concepts there are."""
+    return sorted(concepts, key=lambda concept: (_fraction("order", concept, seed), concept))
 
 
 def words_for_profile(names: Mapping[str, str], seed: int) -> dict[str, str]:

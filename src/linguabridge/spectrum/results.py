@@ -142,7 +142,7 @@ class Spectrum:
         settings: everything asked for.
         profiled: for each language the source of the text, its SHA-256, and the number of tokens read.
         families: groups of each language, the widest first: ("Indo-European", "Italic", "Romance"); () if not known.
-        scripts: ISO 15924 code of each language's script.
+        scripts: ISO 15924 code of each language's script; Hani for Chinese and Japanese alike, Zzzz if not known.
         n_concepts: words compared between languages by CKA and HSIC; 0 where too few are named in all of them.
         widths: neurons in each layer.
         measures: overlap, jaccard, correlation, and cka and hsic where there are concepts.
@@ -151,7 +151,8 @@ class Spectrum:
         points: place of each language on the map, shape (languages, 2): classical scaling of the same distances.
         shown: share of the distances' variance that the map shows, 0 to 1.
         neighbours: of each language, the nearest three.
-        mutual: pairs of mutual nearest neighbours, the most alike first.
+        mutual: pairs of mutual nearest neighbours by correlation, the most alike first.
+        mutual_by_measure: codes of such pairs by each measure and control.
         kinship: agreement with families and scripts, and with files of distances.
         curves: of each measure.
         counts: of shared neurons.
@@ -174,6 +175,7 @@ class Spectrum:
     shown: float
     neighbours: dict[str, tuple[Neighbour, ...]]
     mutual: tuple[MutualPair, ...]
+    mutual_by_measure: dict[str, tuple[tuple[str, str], ...]]
     kinship: tuple[KinshipTest, ...]
     curves: tuple[LayerCurve, ...]
     counts: SharedCounts

@@ -42,9 +42,7 @@ class Tree:
     branches: tuple[Branch, ...]
 
 
-def cluster(
-    codes: Sequence[str], distances: NDArray[np.float64], samples: Sequence[NDArray[np.float64]] = ()
-) -> Tree:
+def cluster(codes: Sequence[str], distances: NDArray[np.float64], samples: Sequence[NDArray[np.float64]] = ()) -> Tree:
     """Cluster languages.
 
     Args:

@@ -1,0 +1,74 @@
+"""``linguabridge report``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linguabridge.cache import write_atomically
+from linguabridge.errors import InputError
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of recommend, evaluate or spectrum, or their JSON files.", metavar="RUN…"),
+    ],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for every figure as a file of its own, too: SVG, PDF, PNG, and its numbers."),
+    ] = None,
+) -> None:
+    """Make one HTML page of runs: answers in words, figures, and every item; it needs no network.
+
+    Examples: `linguabridge report ./evaluation` · `linguabridge report ./ar-he ./evaluation --out both.html`
+    """
+    _check_out(out)
+    if figures:
+        _check_folder(figures, "--figures")
+    from linguabridge.report.page import check_packages, page
+    from linguabridge.report.runs import read_runs
+    from linguabridge.report.sections import make_sections
+
+    check_packages()
+    sections = make_sections([run for path in dict.fromkeys(runs) for run in read_runs(path)])
+    title = sections[0].title if len(sections) == 1 else f"{len(sections)} runs"
+    content = page(sections, title=title).encode()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, content)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}); choose another file with --out.") from error
+    typer.echo(f"Wrote {out} ({len(content) / 1e6:.1f} MB).")
+    if figures:
+        from linguabridge.report.files import write_figures
+
+        typer.echo(f"Wrote {len(write_figures(figures, sections))} files to {figures}.")
+
+
+def _check_out(out: Path) -> None:
+    """Say before the work that the page could not be written, or would replace what is no page of ours."""
+    from linguabridge.report.page import MARK
+
+    if out.is_dir():
+        raise InputError(f"--out {out} is a folder; name a file, such as {out / 'report.html'}.")
+    _check_folder(out.parent, "--out")
+    if not out.is_file():
+        return
+    try:
+        with out.open("rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        raise InputError(f"{out} cannot be read ({error.strerror}); choose another file with --out.") from error
+    if start and MARK.encode() not in start:
+        raise InputError(f"{out} exists and is no report of linguabridge; choose another file with --out.")
+
+
+def _check_folder(folder: Path, option: str) -> None:
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"{folder} is no folder that can be written; choose another with {option}.")

@@ -1,0 +1,121 @@
+"""``linguabridge spectrum``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps
+from linguabridge.commands.output import check_writable, command_line, print_json, write_json
+from linguabridge.errors import InputError
+from linguabridge.progress import TerminalReporter, recorded
+
+if TYPE_CHECKING:
+    from linguabridge.spectrum.results import Spectrum
+
+
+def spectrum(
+    codes: Annotated[
+        list[str] | None, typer.Argument(metavar="LANG…", help="Languages to relate, three or more: ar he sw tl…")
+    ] = None,
+    all_lexicon: Annotated[
+        bool, typer.Option("--all-lexicon", help="Every language that the built-in lexicon covers, 100 and more.")
+    ] = False,
+    model: Model = DEFAULT_MODEL_NAME,
+    texts: Annotated[
+        str | None,
+        typer.Option(
+            help="Texts to read neurons on: a folder with a file a language (sw.txt, swh_Latn.dev), a path with "
+            "{lang} in it, or a data set id. By default CLDR names.",
+            metavar="WHERE",
+        ),
+    ] = None,
+    tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most; 200 or more.")] = 2000,
+    top_rate: Annotated[float, typer.Option(help="Share of neurons in a top set.")] = 0.01,
+    concepts: Annotated[int, typer.Option(help="Words compared between languages by CKA and HSIC.")] = 200,
+    samples: Annotated[int, typer.Option(help="Bootstrap samples of the text, for the support of branches.")] = 1000,
+    no_shuffled: Annotated[
+        bool, typer.Option("--no-shuffled", help="Leave out the control on shuffled text, which takes as long again.")
+    ] = False,
+    distances: Annotated[
+        list[Path] | None,
+        typer.Option(help="Table of distances to compare with, such as URIEL's: TSV or CSV; may be repeated."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    taps: Taps = None,
+    trust_remote_code: Remote = False,
+    out: Annotated[
+        Path, typer.Option(help="Folder for spectrum.json and pairs.parquet, for `linguabridge report`.")
+    ] = Path("spectrum"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
+    ] = None,
+) -> None:
+    """Show how a model relates languages to each other: matrices, a tree, a map, and how much of it is kinship.
+
+    Examples: `linguabridge spectrum ar he id tl fi hu sw` · `linguabridge spectrum --all-lexicon --out ./all`
+    """
+    from linguabridge.spectrum.settings import SpectrumSettings, check_languages
+
+    if bool(codes) == all_lexicon:
+        raise InputError("Name the languages to relate, such as ar he sw tl, or give --all-lexicon alone.")
+    settings = SpectrumSettings(
+        texts=texts,
+        tokens=tokens,
+        top_rate=top_rate,
+        concepts=concepts,
+        samples=samples,
+        shuffled=not no_shuffled,
+        distances=tuple(distances or ()),
+        seed=seed,
+    )
+    if codes:
+        check_languages(codes)  # what costs nothing to refuse is refused before torch is imported
+    check_writable(out, json_file)
+    from linguabridge.hardware import set_threads
+    from linguabridge.model import ModelOptions
+    from linguabridge.spectrum.files import write_folder
+    from linguabridge.spectrum.spectrum import spectrum as relate
+
+    set_threads()
+    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    with recorded(TerminalReporter(), out) as reporter:
+        result = relate(codes, model=model, options=options, settings=settings, reporter=reporter)
+        write_folder(out, result, command=command_line())
+    body = {**result.to_dict(), "command": command_line()}
+    if json_file and str(json_file) == "-":
+        print_json(body)
+        return
+    if json_file:
+        write_json(json_file, body)
+    show(result, out, Console())
+
+
+def show(result: Spectrum, folder: Path, console: Console) -> None:
+    """Print a spectrum: words first, then the tables."""
+    from linguabridge.spectrum.tables import heat_map, kinship_table, mutual_table, neighbours_table
+    from linguabridge.spectrum.words import basis, paragraphs
+
+    console.print()
+    for text in paragraphs(result):
+        console.print(Padding(text, (0, 0, 1, 0)), highlight=False, markup=False)
+    shown = (heat_map(result), neighbours_table(result), mutual_table(result), kinship_table(result))
+    for table in filter(None, shown):
+        console.print(table)
+        console.print()
+    console.print("What this rests on", style="bold")
+    for sentence in basis(result):
+        console.print(Padding(sentence, (0, 0, 0, 2)), highlight=False, markup=False)
+    console.print(
+        f"\nWritten to {folder}. Look at it: linguabridge report {folder}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

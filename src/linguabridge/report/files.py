@@ -1,0 +1,84 @@
+"""Figures as files: SVG, PDF and PNG, drawn without a browser, and the table behind each as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from linguabridge.cache import write_atomically
+from linguabridge.errors import InputError
+from linguabridge.report.page import check_packages
+from linguabridge.report.section import Cell, Figure, Section, Table, Written
+from linguabridge.report.theme import LIGHT
+
+_PPI, _SCALE = 300.0, 1.0  # of PNG files: 300 dots an inch where a figure is printed at its own size
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with one of these a spreadsheet takes a text for a formula
+
+
+def write_figures(folder: Path, sections: Sequence[Section]) -> list[Path]:
+    """Write every figure of a report.
+
+    Args:
+        folder: made where it does not exist. Files of the same names are replaced.
+        sections: with names that differ.
+
+    Returns:
+        The files, in order: SVG, PDF, PNG and CSV of each figure, in light colours.
+
+    Raises:
+        InputError: packages of the extra ``report`` are missing, or the folder cannot be written.
+    """
+    check_packages()
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for section in sections:
+            for figure in section.parts:
+                if isinstance(figure, Figure):
+                    for kind, content in _contents(figure).items():
+                        written.append(folder / f"{section.name}-{figure.name}.{kind}")
+                        write_atomically(written[-1], content)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); choose another folder.") from error
+    return written
+
+
+def _contents(figure: Figure) -> dict[str, bytes]:
+    import vl_convert
+
+    # Nothing may be fetched: figures hold their data.
+    svg = vl_convert.vegalite_to_svg(figure.spec, config=LIGHT, allowed_base_urls=[])
+    pdf = vl_convert.vegalite_to_pdf(figure.spec, config=LIGHT, allowed_base_urls=[])
+    png = vl_convert.vegalite_to_png(figure.spec, config=LIGHT, allowed_base_urls=[], scale=_SCALE, ppi=_PPI)
+    return {"svg": svg.encode(), "pdf": pdf, "png": png, "csv": csv_of(figure.table).encode()}
+
+
+def csv_of(table: Table) -> str:
+    """A table as CSV, numbers as the figure has them.
+
+    Spreadsheets run texts that begin as formulas do, whoever wrote them; such texts get an apostrophe in front.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_text(heading) for heading in table.columns])
+    writer.writerows([_cell(cell) for cell in row] for row in table.rows)
+    return text.getvalue()
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, int | float):
+        return repr(cell)
+    if isinstance(cell, Written):
+        return _text(cell.text)
+    return _text(cell if isinstance(cell, str) else "; ".join(one.text for one in cell))
+
+
+def _text(text: str) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a character, as a model may write it
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,190 @@
+"""A report as one HTML page that needs nothing else: no network, no server.
+
+What comes from data is text, never markup: Jinja escapes it in the page, and what scripts read lies in JSON blocks. A
+content security policy with hashes of the page's own scripts and style allows nothing else to run or to be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from importlib import metadata, resources, util
+from typing import Any
+
+from linguabridge import languages
+from linguabridge.errors import InputError
+from linguabridge.report.section import Cell, Items, Section, Table, Written
+from linguabridge.words import number
+
+MARK = '<meta name="generator" content="linguabridge'  # how our own pages are known
+
+_LONG = 60  # rows from which a table is shown page by page, as items are, to be sorted and searched
+_NUMERIC = re.compile(r"[<>+−-]?[\d,]*\.?\d+( %)?( \[.*\])?|–")
+
+
+def check_packages() -> None:
+    """Say which packages are missing before any work is done."""
+    if not all(util.find_spec(name) for name in ("altair", "jinja2", "vl_convert")):
+        raise InputError("A report needs more packages: pip install 'linguabridge[report]'.")
+
+
+def page(sections: Sequence[Section], *, title: str) -> str:
+    """The whole page. The same sections give the same text.
+
+    Args:
+        sections: in the order in which they are shown.
+        title: of the page.
+
+    Raises:
+        InputError: packages of the extra ``report`` are missing.
+    """
+    check_packages()
+    import jinja2
+    import vl_convert
+    from markupsafe import Markup
+
+    from linguabridge.report import theme
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"cell": shown, "direction": direction, "language": known_code}
+    environment.tests |= {"written": lambda value: isinstance(value, Written)}
+    scripts = {"page": _template("report.js"), "library": _closed(vl_convert.javascript_bundle())}
+    style = _template("report.css")
+    return (
+        environment.from_string(_template("report.html.j2"))
+        .render(
+            title=title,
+            sections=sections,
+            policy=_policy(scripts.values(), style),
+            style=Markup(style),  # noqa: S704 - a file of this package
+            scripts={name: Markup(script) for name, script in scripts.items()},  # noqa: S704 - ours, and Vega
+            version=metadata.version("linguabridge"),
+            json=lambda value: Markup(escaped_json(value)),  # noqa: S704 - escaped there
+            common={"themes": {"light": theme.LIGHT, "dark": theme.DARK}},
+            columns=columns,
+            numeric=numeric,
+            long=_LONG,
+        )
+        .encode("utf-8", "replace")  # half a character, which a model may answer, is no text that a file can hold
+        .decode()
+    )
+
+
+def _template(name: str) -> str:
+    return (resources.files("linguabridge.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _closed(script: str) -> str:
+    """A script that cannot end its element, nor start a comment in it; within its strings these mean the same."""
+    return script.replace("\r\n", "\n").replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
+
+def _policy(scripts: Iterable[str], style: str) -> str:
+    def hashed(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {' '.join(map(hashed, scripts))}",
+            f"style-src {hashed(style)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def escaped_json(value: Any) -> str:
+    """JSON that is safe within a script element: no character in it means anything to HTML."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def shown(value: str | float | int | bool | None) -> str:
+    """A cell's value as people read it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if isinstance(value, float):
+        large = math.isfinite(value) and abs(value) >= 1000
+        return (f"{value:,.0f}" if large else number(value)).replace("-", "−")
+    return value
+
+
+def direction(code: str | None) -> str:
+    """Where a language is written from; its text decides where the language is not known."""
+    language = _language(code)
+    if language is None:
+        return "auto"
+    return "rtl" if language.rtl else "ltr"
+
+
+def known_code(code: str | None) -> str | None:
+    """The code that browsers choose fonts by: None for languages that nobody has told them of."""
+    language = _language(code)
+    private = language is not None and language.name == language.code
+    return None if language is None or private else language.code
+
+
+def _language(code: str | None) -> languages.Language | None:
+    try:
+        return None if code is None else languages.parse(code)
+    except InputError:
+        return None
+
+
+def numeric(rows: Table | Items) -> tuple[bool, ...]:
+    """For each column, whether it holds numbers only, which are aligned right."""
+    return tuple(_is_numeric([row[index] for row in rows.rows]) for index in range(len(rows.columns)))
+
+
+def _is_numeric(cells: Sequence[Cell]) -> bool:
+    held = [cell for cell in cells if cell is not None]
+    return bool(held) and all(
+        (isinstance(cell, int | float) and not isinstance(cell, bool))
+        or (isinstance(cell, str) and _NUMERIC.fullmatch(cell) is not None)
+        for cell in held
+    )
+
+
+def columns(rows: Table | Items) -> list[dict[str, Any]]:
+    """Rows for the page's script, column by column: each value once, and for each row the place of its value.
+
+    A text of data is a list of pairs: text, and its language and direction as ``ar rtl``.
+    """
+    found = []
+    for index, heading in enumerate(rows.columns):
+        cells = [row[index] for row in rows.rows]
+        places: dict[str, int] = {}
+        where = [places.setdefault(escaped_json(_value(cell)), len(places)) for cell in cells]
+        found.append(
+            {
+                "heading": heading,
+                "numeric": _is_numeric(cells),
+                "decimals": any(isinstance(cell, float) for cell in cells),
+                "filter": isinstance(rows, Items) and heading in rows.filters,
+                "values": [json.loads(text) for text in places],
+                "cells": where,
+            }
+        )
+    return found
+
+
+def _value(cell: Cell) -> Any:
+    if isinstance(cell, float):
+        return round(cell, 3) if math.isfinite(cell) else None
+    if isinstance(cell, Written):
+        cell = (cell,)
+    if isinstance(cell, tuple):
+        return [[one.text, f"{known_code(one.code) or ''} {direction(one.code)}"] for one in cell]
+    return cell

@@ -1,0 +1,219 @@
+"""A recommendation as a section of a report: the ranking with its reasons, and the check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from linguabridge.check import Arm, Check
+from linguabridge.recommendation import Recommendation
+from linguabridge.report import arms
+from linguabridge.report.candidate_figures import layers_figure, pair_names, ranking_figure, sizes_figure, span
+from linguabridge.report.charts import identifier, language_label, language_name
+from linguabridge.report.provenance import changed, identity, texts_table, versions
+from linguabridge.report.rebuilt import rebuilt
+from linguabridge.report.runs import Run
+from linguabridge.report.section import Cell, Figure, Items, Section, Table, Written
+from linguabridge.settings import FEWEST_FOR_A_VERDICT, Settings
+from linguabridge.words import fair_comparison, interval, number
+
+
+def recommended(run: Run) -> Section:
+    """What a recommendation says.
+
+    Raises:
+        KeyError, TypeError, ValueError: the run's body is none of this version.
+    """
+    result = _result(run.body)
+    source, target = result.source, result.target
+    *said, basis = run.body["summary"].split("\n\n")
+    check = result.check
+    parts: list[Figure | Table] = [
+        ranking_figure(result),
+        _candidates(result),
+        layers_figure(result),
+        sizes_figure(result),
+        _sets(result),
+    ]
+    if check:
+        parts += [*_check_figures(check, f"{source.name} → {target.name}"), _check_table(check)]
+    parts.append(texts_table(result.profiled))
+    return Section(
+        name=identifier(f"recommend-{source.code}-{target.code}"),
+        title=f"{source.name} → {target.name}: which bridge",
+        summary=tuple(said),
+        parts=tuple(parts),
+        items=_items(result, check) if check else None,
+        notes=(basis,),
+        manifest=(
+            ("model", result.model),
+            *identity(result.identity),
+            *changed(run.body["settings"], Settings()),
+            *versions(run.body["versions"]),
+        ),
+        command=str(run.body.get("command", "")),
+    )
+
+
+def _result(body: dict[str, Any]) -> Recommendation:
+    # The lexicon's entries are not in the file, only how many there were; nothing here needs them.
+    result: Recommendation = rebuilt(Recommendation, {**body, "pair": {**body["pair"], "entries": []}})
+    if not result.ranking.candidates:
+        raise ValueError("no candidates")
+    return result
+
+
+def _candidates(result: Recommendation) -> Table:
+    first, last = result.ranking.window
+    source, target = result.source, result.target
+    return Table(
+        "Candidates",
+        (
+            "bridge",
+            "score",
+            "95 % interval",
+            "first in half-samples",
+            f"neurons in layers {first}–{last}",
+            f"likeness to {source.name}",
+            f"likeness to {target.name}",
+        ),
+        tuple(
+            (
+                language_label(one.code),
+                one.score,
+                interval(one.low, one.high),
+                one.best,
+                sum(one.neurons),
+                *result.similarity[one.code],
+            )
+            for one in result.ranking.candidates
+        ),
+        "Likeness is the correlation of activation probabilities; it is no part of the score.",
+    )
+
+
+def _sets(result: Recommendation) -> Table:
+    sets, pair = result.sets, pair_names(result)
+    return Table(
+        "Sets of neurons",
+        ("set", "neurons"),
+        (
+            *((f"top set of {language_label(code)}", size) for code, size in sets.top.items()),
+            (f"in the top sets of both {pair}", sets.overlap),
+            (f"of these, in {span(result)}", sets.overlap_in_window),
+            ("of these, active on at least half the probes (anchored)", sets.anchored),
+        ),
+        f"A top set holds {100 * sets.rate:g} % of all neurons: those that a language's text makes active most often.",
+    )
+
+
+def _way(arm: Arm) -> str:
+    return f"via {language_name(arm.bridge)}" if arm.bridge else "direct"
+
+
+def _verdict(arm: Arm) -> str:
+    compared = fair_comparison(arm)
+    if compared is None or len(arm.items) - arm.n_copied < FEWEST_FOR_A_VERDICT:
+        return arms.UNCLEAR
+    if compared.mrr.low > 0:
+        return arms.HELPS
+    return arms.HURTS if compared.mrr.high < 0 else arms.UNCLEAR
+
+
+def _check_figures(check: Check, pair: str) -> list[Figure]:
+    differences = [
+        arms.Difference(
+            group=pair,
+            arm=_way(arm),
+            gain=compared.mrr,
+            verdict=_verdict(arm),
+            detail=f"{len(arm.items) - arm.n_copied} words, {arm.n_copied} copied left out",
+        )
+        for arm in check.arms
+        if (compared := fair_comparison(arm))
+    ]
+    values = [
+        arms.Value(pair, _way(arm), metric, value)
+        for arm in check.arms
+        for metric, value in (("MRR", arm.mrr), ("P@1", arm.p_at_1), ("exact answers", arm.exact))
+    ]
+    found = [arms.value_figure("check-values", f"Check on {check.n} held-out words: every way", values)]
+    if differences:
+        title = f"Check on {check.n} held-out words: does a bridge help?"
+        found.insert(0, arms.difference_figure("check", title, "MRR", differences))
+    return found
+
+
+def _check_table(check: Check) -> Table:
+    table = []
+    for arm in check.arms:
+        compared = fair_comparison(arm)
+        table.append(
+            (
+                _way(arm),
+                arm.p_at_1.value,
+                arm.mrr.value,
+                number(compared.mrr.value, sign=True) if compared else None,
+                interval(compared.mrr.low, compared.mrr.high, sign=True) if compared else None,
+                compared.mcnemar if compared else None,
+                arm.exact.value,
+                arm.first_hop,
+                arm.n_copied if arm.bridge else None,
+                arm.n_no_word if arm.bridge else None,
+            )
+        )
+    return Table(
+        f"Check: word translation on {check.n} held-out words, the right one among 10",
+        (
+            "way",
+            "P@1",
+            "MRR",
+            "gain",
+            "95 % interval",
+            "McNemar p",
+            "exact",
+            "right bridge words",
+            "copied",
+            "no bridge word",
+        ),
+        tuple(table),
+        "P@1: ranked first. gain: MRR minus that of direct. exact: greedy answers that equal a right word. right "
+        "bridge words: of those the lexicon can judge. copied: the bridge word already is a right answer; such words "
+        "are left out of gain, interval and p.",
+    )
+
+
+def _items(result: Recommendation, check: Check) -> Items:
+    source, target = result.source.code, result.target.code
+    found: list[tuple[Cell, ...]] = [
+        (
+            _way(arm),
+            Written(item.source, source),
+            None if item.bridge_word is None else Written(item.bridge_word, arm.bridge),
+            tuple(Written(word, target) for word in item.gold),
+            item.rank,
+            item.rank == 1,
+            Written(item.answer),
+            item.exact,
+            item.copied,
+            Written(item.prompt),
+        )
+        for arm in check.arms
+        for item in arm.items
+    ]
+    return Items(
+        "Every word of the check, in every way",
+        (
+            "way",
+            "word",
+            "bridge word",
+            "right words",
+            "rank of the right word",
+            "right (ranked first)",
+            "greedy answer",
+            "answer is right",
+            "copied",
+            "prompt",
+        ),
+        tuple(found),
+        filters=("way", "right (ranked first)", "answer is right", "copied"),
+    )

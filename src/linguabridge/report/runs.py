@@ -1,0 +1,146 @@
+"""Runs on disk, as their commands wrote them: what a report is made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from linguabridge.errors import InputError
+
+Kind = Literal["recommend", "evaluate", "spectrum"]
+RECOMMEND, SPECTRUM, EVALUATE = "recommend.json", "spectrum.json", "summary.json"
+_MADE_BY = "`linguabridge recommend`, `spectrum` or `evaluate`"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command found.
+
+    Attributes:
+        kind: the command.
+        path: the file with its result.
+        body: what is in it.
+        rows: of an evaluation, every item in every arm, with the fields of ``evaluation.results.Row``.
+        manifest: of an evaluation, how it was run; None where its summary alone is there.
+        unfinished: whether the evaluation still goes on, or was stopped, so that there is only what it had found.
+    """
+
+    kind: Kind
+    path: Path
+    body: dict[str, Any] = field(repr=False)
+    rows: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    manifest: dict[str, Any] | None = field(default=None, repr=False)
+    unfinished: bool = False
+
+
+def read_runs(path: Path) -> tuple[Run, ...]:
+    """All runs in a folder, or the one in a JSON file.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    if not path.is_dir():
+        return (_read_evaluation(path.parent),) if path.name == EVALUATE else (_read_file(path),)
+    found = [_read_file(path / name) for name in (RECOMMEND, SPECTRUM) if (path / name).exists()]
+    for one in found:
+        if f"{one.kind}.json" != one.path.name:
+            raise InputError(f"{one.path} is a result of linguabridge {one.kind}; give it its own name.")
+    if evaluation := _find_evaluation(path):
+        found.append(evaluation)
+    if not found:
+        raise InputError(
+            f"{path} holds no {RECOMMEND}, {SPECTRUM} or {EVALUATE}; give a folder or a JSON file that {_MADE_BY} "
+            "wrote."
+        )
+    return tuple(found)
+
+
+def read_run(path: Path) -> Run:
+    """The one run in a folder or a JSON file.
+
+    Raises:
+        InputError: there is none, or more than one, or it is damaged.
+    """
+    found = read_runs(path)
+    if len(found) > 1:
+        raise InputError(f"{path} holds {len(found)} runs; name the file of one, such as {found[0].path}.")
+    return found[0]
+
+
+def _find_evaluation(folder: Path) -> Run | None:
+    from linguabridge.evaluation.files import UNFINISHED
+
+    if (folder / EVALUATE).exists():
+        return _read_evaluation(folder)
+    unfinished = folder / UNFINISHED
+    return _read_evaluation(unfinished, unfinished=True) if (unfinished / EVALUATE).exists() else None
+
+
+def _read_evaluation(folder: Path, *, unfinished: bool = False) -> Run:
+    from linguabridge.evaluation.files import ITEMS, MANIFEST, UNFINISHED, read_rows, read_summary
+
+    unfinished = unfinished or folder.name == UNFINISHED
+    body = read_summary(folder)
+    if not ((folder / ITEMS).exists() or (folder / MANIFEST).exists()):  # a summary that was copied on its own
+        return Run("evaluate", folder / EVALUATE, body, unfinished=unfinished)
+    rows = tuple(read_rows(folder))
+    manifest = _read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
+    for name, sha256 in _hashes(manifest, folder).items():
+        # The files of a run that goes on are written anew again and again, and may be those of two moments.
+        if not unfinished and hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256:
+            raise InputError(
+                f"{folder / name} is not the file that {MANIFEST} beside it was written for; run it again."
+            )
+    return Run("evaluate", folder / EVALUATE, body, rows, manifest, unfinished)
+
+
+def _hashes(manifest: dict[str, Any] | None, folder: Path) -> dict[str, str]:
+    from linguabridge.evaluation.files import ITEMS, MANIFEST
+
+    if manifest is None:
+        return {}
+    try:
+        return {name: str(manifest["sha256"][name]) for name in (EVALUATE, ITEMS)}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder / MANIFEST} is no manifest of linguabridge evaluate; run it again.") from error
+
+
+def _read_file(path: Path) -> Run:
+    body = _read_json(path)
+    kind = _kind(body)
+    if kind is None:
+        raise InputError(f"{path} is no result of linguabridge; give a folder or a JSON file that {_MADE_BY} wrote.")
+    return Run(kind, path, body)
+
+
+def _kind(body: dict[str, Any]) -> Kind | None:
+    """Of which command a result is, by fields that no other has."""
+    if {"ranking", "probes"} <= body.keys():
+        return "recommend"
+    if {"tree", "measures"} <= body.keys():
+        return "spectrum"
+    return "evaluate" if {"results", "settings"} <= body.keys() else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        body = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
+        if not isinstance(body, dict):
+            raise TypeError
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}): give a folder or a JSON file that {_MADE_BY} wrote."
+        ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path} is damaged, or no JSON: give a folder or a JSON file that {_MADE_BY} wrote."
+        ) from error
+    return body
+
+
+def _refuse(constant: str) -> float:
+    """NaN and Infinity are no JSON, and our files hold none."""
+    raise ValueError(constant)

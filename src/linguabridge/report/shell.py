@@ -1,0 +1,152 @@
+"""The page around a report that is looked at while its runs go on: what there is, in words, and the report in a frame.
+
+The frame is closed: its scripts run apart from this page, as from another place. This page therefore cannot see how far
+the report was scrolled. To show new results it loads itself anew, and leaves it to the browser to find the place again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from linguabridge.progress import FINISHED, RUNNING, progress_words, read_progress
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run to follow.
+
+    Attributes:
+        name: in words, for people.
+        folder: where it keeps its progress; None for a file.
+        files: that the report is made from; they need not be there yet.
+    """
+
+    name: str
+    folder: Path | None
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of the runs last.
+
+    Attributes:
+        page: the report; None as long as there are no results.
+        version: names the page; empty where there is none.
+        error: why there is no newer one; empty where there is no reason.
+        looked: whether the files have been read at all.
+    """
+
+    page: bytes | None = None
+    version: str = ""
+    error: str = ""
+    looked: bool = False
+
+
+def state(made: Made, watched: Sequence[Watched]) -> dict[str, Any]:
+    """What there is: for the page's script, all in words."""
+    runs = []
+    for one in watched:
+        progress = read_progress(one.folder) if one.folder else None
+        runs.append(
+            {
+                "name": one.name,
+                "state": progress.state if progress else FINISHED,
+                "step": (progress.step if progress else None) or "",
+                "done": progress.done if progress else 1.0,
+                "words": progress_words(progress) if progress and progress.state != FINISHED else "",
+            }
+        )
+    states = {run["state"] for run in runs}
+    waiting = ""
+    if made.page is None and not made.error:
+        if not made.looked:
+            waiting = "Reading the results…"
+        elif RUNNING in states:
+            waiting = "The run goes on. The report appears here as soon as there are results."
+        else:
+            waiting = "There are no results yet. The report appears here when the run goes on and has some."
+    return {
+        "version": made.version,
+        "error": made.error,
+        "standing": "finished" if states == {FINISHED} and made.page is not None else "",
+        "waiting": waiting,
+        "runs": runs,
+    }
+
+
+def escaped_json(value: Any) -> str:
+    """JSON in ASCII that means nothing to HTML."""
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _template(name: str) -> str:
+    return (resources.files("linguabridge.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_STYLE, _SCRIPT = _template("viewer.css"), _template("viewer.js")
+POLICY = (
+    f"default-src 'none'; script-src {_hashed(_SCRIPT)}; style-src {_hashed(_STYLE)}; img-src data:; "
+    "connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+_LINE = """<li hidden>
+<span class="name"></span><progress max="1" value="0" hidden></progress><span class="words"></span>
+</li>
+"""
+
+
+def shell(state: dict[str, Any]) -> bytes:
+    """The page around the report. Words are put in by its script, as text."""
+    runs = state["runs"]
+    name = runs[0]["name"] if len(runs) == 1 else f"{len(runs)} runs"
+    if state["version"]:  # clipboard-write: for the button that copies the command
+        closed = 'sandbox="allow-scripts allow-downloads" allow="clipboard-write"'
+        main = f'<iframe title="Report" src="/report" {closed}></iframe>'
+    else:
+        main = '<p id="waiting" role="status" hidden></p>'
+    # The empty icon keeps browsers from asking for one.
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{html.escape(_whole(name))} – linguabridge</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<div class="line"><h1>{html.escape(_whole(name))} <span id="standing"></span></h1>
+<button type="button" id="new" hidden>Show new results</button></div>
+<ul id="runs" aria-label="Runs that go on">{_LINE * len(runs)}</ul>
+<p id="error" role="status" hidden></p>
+<p id="lost" role="status" hidden></p>
+<p id="said" role="status" class="hidden"></p>
+</header>
+<main>{main}</main>
+<noscript><p>Following a run needs JavaScript, which is off. <a href="/report">The report alone</a></p></noscript>
+<script type="application/json" id="state">{escaped_json(state)}</script>
+<script>{_SCRIPT}</script>
+</body>
+</html>
+""".encode()
+
+
+def _whole(text: str) -> str:
+    """Text that UTF-8 can hold: a file's name need not be."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,61 @@
+"""A spectrum in a folder: ``spectrum.json``, and ``pairs.parquet`` with every pair of languages in every layer."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from linguabridge.cache import write_atomically
+from linguabridge.commands.output import write_json
+from linguabridge.errors import InputError
+from linguabridge.families import are_kin
+from linguabridge.spectrum.results import Spectrum
+from linguabridge.spectrum.spectrum import share_script
+
+SPECTRUM, PAIRS = "spectrum.json", "pairs.parquet"
+
+
+def write_folder(folder: Path, result: Spectrum, *, command: str) -> None:
+    """Write both files; an earlier spectrum there is replaced.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    write_json(folder / SPECTRUM, {**result.to_dict(), "command": command})
+    buffer = io.BytesIO()
+    pq.write_table(pairs_table(result), buffer, compression="zstd")
+    try:
+        write_atomically(folder / PAIRS, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); choose another with --out.") from error
+
+
+def pairs_table(result: Spectrum) -> pa.Table:
+    """A row for each pair of languages over all layers (``layer`` null), then for each pair in each layer.
+
+    Columns: first, second, layer, same_family, same_script, and one for each measure and control; null where a value
+    is not defined, and for controls that have no layers.
+    """
+    codes = result.codes
+    rows, columns = np.triu_indices(len(codes), 1)
+    n_layers = len(result.widths)
+    repeat = n_layers + 1
+    first, second = [codes[i] for i in rows], [codes[j] for j in columns]
+    kin = [are_kin(result.families[a], result.families[b]) for a, b in zip(first, second, strict=True)]
+    script = [share_script(result.scripts[a], result.scripts[b]) for a, b in zip(first, second, strict=True)]
+    fields: dict[str, pa.Array] = {
+        "first": pa.array(first * repeat),
+        "second": pa.array(second * repeat),
+        "layer": pa.array([layer for layer in (None, *range(n_layers)) for _ in first], pa.int32()),
+        "same_family": pa.array(kin * repeat, pa.bool_()),
+        "same_script": pa.array(script * repeat, pa.bool_()),
+    }
+    for one in (*result.measures, *result.controls):
+        layers = np.full((n_layers, *one.overall.shape), np.nan) if one.layers is None else one.layers
+        values = np.concatenate([one.overall[None], layers])[:, rows, columns].ravel()
+        fields[one.name] = pa.array(values, from_pandas=True)  # NaN becomes null
+    return pa.table(fields)

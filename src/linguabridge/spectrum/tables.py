@@ -1,0 +1,99 @@
+"""Tables of a spectrum for the terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from linguabridge import languages
+from linguabridge.families import are_kin
+from linguabridge.spectrum.results import CORRELATION, LABELS, Matrix, Spectrum
+from linguabridge.tables import new_table
+from linguabridge.words import number, p_value, share
+
+_SHADES = " ·░▒▓█"
+_WIDEST = 40  # languages whose matrix still fits a terminal of 120 columns
+
+
+def heat_map(result: Spectrum) -> Table | None:
+    """The correlations as shades, in the tree's order; None for too many languages to fit."""
+    order = [result.codes.index(code) for code in result.tree.order]
+    if len(order) > _WIDEST:
+        return None
+    matrix = result.measure(CORRELATION).overall[order][:, order]
+    low, high = _range(matrix)
+    table = new_table(f"{LABELS[CORRELATION].capitalize()}, from {number(low)} (blank) to {number(high)} (full)")
+    table.add_column("")
+    table.add_column(" ".join(code[:2] for code in result.tree.order), no_wrap=True)
+    for row, code in zip(matrix, result.tree.order, strict=True):
+        cells = "".join(_SHADES[_step(value, low, high)] * 2 + " " for value in row)
+        table.add_row(f"{languages.parse(code).name} ({code})", cells.rstrip("\n"))
+    return table
+
+
+def neighbours_table(result: Spectrum) -> Table:
+    """Each language's nearest neighbours."""
+    table = new_table(f"Nearest neighbours by {LABELS[CORRELATION]}")
+    for name in ("language", "family", "nearest", "", "support", "kin", "then"):
+        table.add_column(name, justify="right" if name in ("", "support") else "left")
+    for one in result.languages:
+        first, *others = result.neighbours[one.code]
+        family = result.families[one.code]
+        kin = are_kin(family, result.families[first.code])
+        table.add_row(
+            f"{one.name} ({one.code})",
+            family[0] if family else "–",
+            languages.parse(first.code).name,
+            number(first.similarity),
+            share(first.support),
+            {True: "kin", False: "no", None: "–"}[kin],
+            ", ".join(f"{other.code} {number(other.similarity)}" for other in others),
+        )
+    table.caption = "support: share of bootstrap samples of the text in which it is the nearest. kin: of one family."
+    return table
+
+
+def mutual_table(result: Spectrum) -> Table:
+    """Who is each other's nearest neighbour by each measure and control."""
+    table = new_table("Each other's nearest neighbours, by measure (* no kin)")
+    table.add_column("measure")
+    table.add_column("pairs")
+    for measure, pairs in result.mutual_by_measure.items():
+        marked = (f"{a}–{b}{'*' if are_kin(result.families[a], result.families[b]) is False else ''}" for a, b in pairs)
+        table.add_row(measure, "  ".join(marked))
+    return table
+
+
+def kinship_table(result: Spectrum) -> Table:
+    """Agreement of every measure and control with what is known."""
+    table = new_table("Agreement with what is known about languages")
+    columns = ("measure", "known", "nearest", "chance", "p", "Mantel r", "p", "without tokens", "p")
+    for position, name in enumerate(columns):
+        table.add_column(name, justify="left" if position < 2 else "right")
+    for one in result.kinship:
+        near, mantel, left = one.neighbours, one.mantel, one.given_tokens
+        table.add_row(
+            one.measure,
+            one.known,
+            share(near.share) if near else "",
+            share(near.chance) if near else "",
+            p_value(near.p) if near else "",
+            number(mantel.r) if mantel else "",
+            p_value(mantel.p) if mantel else "",
+            number(left.r) if left else "",
+            p_value(left.p) if left else "",
+        )
+    table.caption = (
+        "nearest: languages whose nearest neighbour is of their family (script). Mantel r: correlation of distances; "
+        "without tokens: with the overlap of token frequencies taken out. shuffled and tokens are controls."
+    )
+    return table
+
+
+def _range(matrix: Matrix) -> tuple[float, float]:
+    off = matrix[~(matrix == matrix.diagonal()) | (matrix < 1)]
+    return float(off.min()), float(off.max())
+
+
+def _step(value: float, low: float, high: float) -> int:
+    part = 1.0 if high <= low else (min(value, high) - low) / (high - low)
+    return round(part * (len(_SHADES) - 1))

@@ -1,0 +1,179 @@
+"""Runs are read as their commands wrote them; whatever else is there is refused in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import made_up
+from linguabridge.errors import InputError
+from linguabridge.evaluation.files import UNFINISHED, write_folder
+from linguabridge.evaluation.results import Result
+from linguabridge.json_values import plain
+from linguabridge.paired import Contrast, Interval
+from linguabridge.recommendation import Sets
+from linguabridge.report.rebuilt import rebuilt
+from linguabridge.report.runs import read_run, read_runs
+from linguabridge.report.sections import make_sections
+
+
+def write_all(folder: Path) -> Path:
+    """A folder that holds a run of every kind."""
+    write_json(folder / "recommend.json", {**made_up.recommendation().to_dict(), "command": "linguabridge recommend"})
+    write_json(folder / "spectrum.json", {**made_up.spectrum(5).to_dict(), "command": "linguabridge spectrum"})
+    write_folder(folder, made_up.evaluation(), command="linguabridge evaluate", started=time.time())
+    return folder
+
+
+def write_json(path: Path, body: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(body, ensure_ascii=False), "utf-8")
+    return path
+
+
+def refused(act: Callable[[], object], path: Path) -> str:
+    """The one sentence by which something is refused; it names the file."""
+    with pytest.raises(InputError) as error:
+        act()
+    text = str(error.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+def test_a_folder_gives_every_run_in_it(tmp_path: Path) -> None:
+    found = read_runs(write_all(tmp_path))
+    assert [one.kind for one in found] == ["recommend", "spectrum", "evaluate"]
+    assert [one.path.name for one in found] == ["recommend.json", "spectrum.json", "summary.json"]
+    assert found[0].body == made_up.recommendation().to_dict() | {"command": "linguabridge recommend"}
+    assert [row["arm"] for row in found[2].rows] == ["direct", "en"]
+    assert found[2].manifest is not None
+    assert found[2].manifest["command"] == "linguabridge evaluate"
+    assert not any(one.unfinished for one in found)
+
+
+def test_a_file_is_known_by_what_is_in_it(tmp_path: Path) -> None:
+    write_all(tmp_path / "all")
+    for kind, name in (("recommend", "recommend.json"), ("spectrum", "spectrum.json"), ("evaluate", "summary.json")):
+        other = tmp_path / f"my {kind}.json"
+        shutil.copy(tmp_path / "all" / name, other)
+        run = read_run(other)
+        assert (run.kind, run.path, run.rows, run.manifest) == (kind, other, (), None)
+        assert read_run(tmp_path / "all" / name).kind == kind
+    assert len(read_run(tmp_path / "all" / "summary.json").rows) == 2  # the items beside it belong to it
+
+
+def test_one_run_is_asked_for_and_several_are_there(tmp_path: Path) -> None:
+    write_all(tmp_path)
+    assert "name the file of one" in refused(lambda: read_run(tmp_path), tmp_path)
+
+
+def test_an_evaluation_that_goes_on_is_read_and_said_to(tmp_path: Path) -> None:
+    write_folder(tmp_path / UNFINISHED, made_up.evaluation(), command="linguabridge evaluate", started=time.time())
+    for path in (tmp_path, tmp_path / UNFINISHED):
+        run = read_run(path)
+        assert run.unfinished
+        assert len(run.rows) == 2
+        (section,) = make_sections([run])
+        assert "not finished" in section.summary[0]
+    # Its files are written one after the other: those of two moments are no damage.
+    (tmp_path / UNFINISHED / "manifest.json").write_text(
+        json.dumps({"sha256": {"summary.json": "", "items.parquet": ""}})
+    )
+    assert read_run(tmp_path).unfinished
+    write_folder(tmp_path, made_up.evaluation(), command="linguabridge evaluate", started=time.time())
+    assert not read_run(tmp_path).unfinished
+    (section,) = make_sections([read_run(tmp_path)])
+    assert "not finished" not in section.summary[0]
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    assert "holds no" in refused(lambda: read_runs(tmp_path), tmp_path)
+    assert "No such file" in refused(lambda: read_runs(tmp_path / "nothing"), tmp_path / "nothing")
+    for content in (b"", b"{", b"[]", b"1", b"\xff\xfe", b'{"a": NaN}', b"[" * 100_000, b"{}", b'{"ranking": 1}'):
+        (tmp_path / "file.json").write_bytes(content)
+        refused(lambda: read_runs(tmp_path / "file.json"), tmp_path / "file.json")
+    write_json(tmp_path / "two" / "recommend.json", made_up.spectrum(3).to_dict())
+    assert "linguabridge spectrum" in refused(lambda: read_runs(tmp_path / "two"), tmp_path / "two")
+
+
+def test_an_evaluation_whose_files_do_not_belong_together_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, made_up.evaluation(), command="linguabridge evaluate", started=time.time())
+    summary = tmp_path / "summary.json"
+    content = summary.read_text("utf-8")
+    summary.write_text(content.replace("0.4,", "0.9,"), "utf-8")
+    assert "is not the file" in refused(lambda: read_runs(tmp_path), summary)
+    summary.write_text(content, "utf-8")
+    for manifest in ("[]", "{}", '{"sha256": 3}', "no"):
+        (tmp_path / "manifest.json").write_text(manifest)
+        refused(lambda: read_runs(tmp_path), tmp_path / "manifest.json")
+    (tmp_path / "manifest.json").unlink()
+    assert read_run(tmp_path).manifest is None  # written last; without it the results are still whole
+    (tmp_path / "items.parquet").write_bytes(b"PAR1")
+    refused(lambda: read_runs(tmp_path), tmp_path / "items.parquet")
+
+
+def damaged(body: Any) -> Iterator[tuple[str, Any]]:
+    """The body without each of its keys in turn, and with each value of a wrong type; two levels deep."""
+    for key in body if isinstance(body, dict) else ():
+        yield f"without {key}", {name: value for name, value in body.items() if name != key}
+        yield f"wrong {key}", {**body, key: "?" if not isinstance(body[key], str) else 7}
+        for what, inner in damaged(body[key]) if isinstance(body[key], dict) else ():
+            yield f"{key} {what}", {**body, key: inner}
+
+
+HARMLESS = ("command", "bridge", "versions", "verdict")  # nothing is made of them but words that are shown as they are
+
+
+@pytest.mark.parametrize("kind", ["recommend", "spectrum", "evaluate"])
+def test_a_damaged_result_is_refused_when_its_section_is_made(kind: str, tmp_path: Path) -> None:
+    write_all(tmp_path)
+    (run,) = (one for one in read_runs(tmp_path) if one.kind == kind)
+    tried = refusals = 0
+    for what, body in damaged(run.body):
+        tried += 1
+        try:
+            make_sections([dataclasses.replace(run, body=body)])
+        except InputError as error:
+            refusals += 1
+            assert str(run.path) in str(error), what
+            assert "\n" not in str(error), what
+    assert tried > 15
+    assert refusals > tried / 3  # the others are not shown: which others there are is of no interest
+    for key in set(run.body) - {"command", "bridge", "n_seen"} - ({"settings"} if kind == "evaluate" else set()):
+        body = {name: value for name, value in run.body.items() if name != key}
+        if key not in ("tokens_per_word", "candidates"):
+            refused(lambda body=body: make_sections([dataclasses.replace(run, body=body)]), run.path)
+
+
+def test_numbers_that_are_none_come_back() -> None:
+    whole = Contrast(Interval(0.1, 0.0, 0.2), 0.5, None, "exact McNemar", 3, 2, math.nan)
+    body = {**plain(whole), "detectable": None, "more": "passed over"}
+    found = rebuilt(Contrast, body)
+    assert math.isnan(found.detectable)
+    assert dataclasses.replace(found, detectable=0.0) == dataclasses.replace(whole, detectable=0.0)
+
+
+def test_what_was_written_comes_back_as_it_was() -> None:
+    for one in made_up.evaluation().results:
+        found = rebuilt(Result, json.loads(json.dumps(plain(one)).replace("NaN", "null")))
+        assert repr(found) == repr(one)  # NaN differs from itself
+    sets = made_up.recommendation().sets
+    assert rebuilt(Sets, plain(sets)) == sets
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(int, "1"), (int, True), (int, 1.0), (str, 1), (bool, 1), (float, "1"), (tuple[int, int], [1]), (Interval, [])],
+)
+def test_other_types_are_refused(kind: Any, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        rebuilt(kind, value)

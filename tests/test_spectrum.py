@@ -1,0 +1,228 @@
+"""The spectrum as a whole, on a tiny random model: everything fits together, and says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from linguabridge.cache import Cache
+from linguabridge.errors import InputError
+from linguabridge.families import are_kin, family_path
+from linguabridge.languages import parse
+from linguabridge.lexicons import load_cldr
+from linguabridge.spectrum.files import write_folder
+from linguabridge.spectrum.results import LABELS, Spectrum
+from linguabridge.spectrum.settings import SpectrumSettings, check_languages
+from linguabridge.spectrum.spectrum import letters, lexicon_languages, mutual_nearest, spectrum
+from linguabridge.spectrum.words import basis, paragraphs
+
+CODES = ("pt", "es", "ar", "he", "sw", "zh", "ja")
+SMALL = SpectrumSettings(tokens=400, concepts=40, samples=100, top_rate=0.1)
+
+
+@pytest.fixture(scope="module")
+def found(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Spectrum:
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+    return spectrum(CODES, model=str(tiny_model("llama")), settings=SMALL, cache=cache)
+
+
+def test_every_measure_is_symmetric_and_named(found: Spectrum) -> None:
+    assert [one.name for one in found.measures] == ["overlap", "jaccard", "correlation", "cka", "hsic"]
+    assert [one.name for one in found.controls] == ["shuffled", "tokens"]
+    for one in (*found.measures, *found.controls):
+        assert one.name in LABELS
+        np.testing.assert_allclose(one.overall, one.overall.T, atol=1e-6)
+        if one.layers is not None:
+            assert one.layers.shape == (len(found.widths), len(CODES), len(CODES))
+
+
+def test_shuffled_text_has_the_same_tokens(found: Spectrum) -> None:
+    """The control differs from the spectrum by the order of tokens alone."""
+    assert not np.allclose(found.measure("shuffled").overall, found.measure("correlation").overall)
+
+
+def test_neighbours_are_the_rows_of_the_matrix(found: Spectrum) -> None:
+    matrix = found.measure("correlation").overall
+    for number, code in enumerate(found.codes):
+        by_hand = sorted((-matrix[number, j], found.codes[j]) for j in range(len(CODES)) if j != number)
+        assert [one.code for one in found.neighbours[code]] == [other for _, other in by_hand[:3]]
+        assert all(0 <= one.support <= 1 for one in found.neighbours[code])
+
+
+def test_mutual_pairs_are_each_others_first(found: Spectrum) -> None:
+    first = {code: near[0].code for code, near in found.neighbours.items()}
+    expected = {frozenset((a, b)) for a, b in first.items() if first[b] == a}
+    assert {frozenset((one.first, one.second)) for one in found.mutual} == expected
+    assert {frozenset(pair) for pair in found.mutual_by_measure["correlation"]} == expected
+    for one in found.mutual:
+        assert one.kin == are_kin(family_path(parse(one.first)), family_path(parse(one.second)))
+
+
+def test_curves_are_means_over_pairs_of_kin_and_of_strangers(found: Spectrum) -> None:
+    curve = next(one for one in found.curves if one.measure == "correlation")
+    layers = found.measure("correlation").layers
+    assert layers is not None
+    kin = [(0, 1), (2, 3)]  # pt–es, ar–he
+    pairs = [(i, j) for i in range(7) for j in range(i + 1, 7)]
+    strangers = [pair for pair in pairs if pair not in kin]
+    for layer, matrix in enumerate(layers):
+        assert curve.within[layer] == pytest.approx(np.mean([matrix[pair] for pair in kin]))
+        assert curve.between[layer] == pytest.approx(np.mean([matrix[pair] for pair in strangers]))
+        wins = [float(matrix[a] > matrix[b]) + 0.5 * float(matrix[a] == matrix[b]) for a in kin for b in strangers]
+        assert curve.separation[layer] == pytest.approx(np.mean(wins))
+
+
+def test_kinship_is_tested_for_every_measure_and_control(found: Spectrum) -> None:
+    tested = {(one.measure, one.known) for one in found.kinship}
+    assert {(name, "family") for name in LABELS} <= tested
+    assert {(name, "script") for name in LABELS} <= tested
+    assert {("correlation", "tokens"), ("correlation", "shuffled")} <= tested
+    for one in found.kinship:
+        assert one.mantel is not None
+        assert (one.given_tokens is None) == (
+            one.measure in ("shuffled", "tokens") or one.known in ("shuffled", "tokens")
+        )
+        if one.known == "script":
+            assert one.neighbours is not None
+            assert one.neighbours.n == 5  # pt es sw (Latin), zh ja (Chinese characters); ar and he are alone
+
+
+def test_counts_add_up_to_the_union_of_top_sets(found: Spectrum) -> None:
+    sizes = np.diagonal(found.measure("overlap").overall)
+    assert set(sizes) == {round(sum(found.widths) * SMALL.top_rate)}
+    counts = found.counts
+    assert sum(counts.one) + 2 * sum(counts.some) + len(CODES) * sum(counts.all) <= sizes.sum()
+
+
+def test_the_answer_is_in_words(found: Spectrum) -> None:
+    said = paragraphs(found)
+    assert len(said) == 4
+    assert "7 languages" in said[0]
+    assert "by chance" in said[1]
+    assert "overlap of token frequencies" in said[2]
+    assert any("400 tokens" in one for one in basis(found))
+
+
+def test_the_same_seed_gives_the_same_bytes(found: Spectrum, tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    again = spectrum(CODES, model=str(tiny_model("llama")), settings=SMALL, cache=Cache(tmp_path / "cache"))
+    for name, one in (("a", found), ("b", again)):
+        write_folder(tmp_path / name, one, command="x")
+    for file in ("spectrum.json", "pairs.parquet"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_files_hold_the_matrices(found: Spectrum, tmp_path: Path) -> None:
+    write_folder(tmp_path, found, command="linguabridge spectrum …")
+    body = json.loads((tmp_path / "spectrum.json").read_text("utf-8"))
+    assert body["command"] == "linguabridge spectrum …"
+    assert body["measures"]["correlation"][0][1] == pytest.approx(found.measure("correlation").overall[0, 1], abs=1e-6)
+    assert body["measures"]["hsic"][0][0] is None
+    rows = pq.read_table(tmp_path / "pairs.parquet").to_pylist()
+    assert len(rows) == 21 * (1 + len(found.widths))
+    cka = found.measure("cka").layers
+    assert cka is not None
+    for row in rows:
+        i, j = found.codes.index(row["first"]), found.codes.index(row["second"])
+        if row["layer"] is None:
+            assert row["tokens"] == found.measure("tokens").overall[i, j]
+        else:
+            assert row["cka"] == cka[row["layer"], i, j]
+            assert row["tokens"] is None
+        assert row["same_family"] == ({row["first"], row["second"]} in ({"pt", "es"}, {"ar", "he"}))
+
+
+def test_a_file_of_distances_is_compared_with(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    table = tmp_path / "mine.tsv"
+    table.write_text("\tpt\tes\tar\npt\t0\t.1\t.9\nes\t.1\t0\t.8\nar\t.9\t.8\t0\n", "utf-8")
+    settings = SpectrumSettings(tokens=300, concepts=40, samples=100, top_rate=0.1, shuffled=False, distances=(table,))
+    found = spectrum(["pt", "es", "ar", "sw"], model=str(tiny_model("llama")), settings=settings, cache=Cache(tmp_path))
+    mine = [one for one in found.kinship if one.known == "mine"]
+    assert {one.measure for one in mine} == {"overlap", "jaccard", "correlation", "cka", "hsic", "tokens"}
+    assert all(one.mantel is not None and one.mantel.n_pairs == 3 for one in mine)
+
+
+def test_a_language_without_names_and_family_is_said(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for code in ("pt", "es", "ar", "x-foo"):
+        (texts / f"{code}.txt").write_text("\n".join(f"{code} line {n}" for n in range(60)), "utf-8")
+    settings = SpectrumSettings(texts=str(texts), tokens=300, concepts=40, samples=100, top_rate=0.1, shuffled=False)
+    found = spectrum(
+        ["pt", "es", "ar", "x-foo"], model=str(tiny_model("llama")), settings=settings, cache=Cache(tmp_path)
+    )
+    assert np.isnan(found.measure("cka").overall[3]).all()
+    notes = " ".join(found.notes)
+    assert "x-foo: CKA and HSIC leave them out" in notes
+    assert "No family is known for x-foo" in notes
+    assert found.to_dict()["measures"]["cka"][3][0] is None
+
+
+def test_mutual_nearest_passes_over_what_is_not_defined() -> None:
+    nan = np.nan
+    matrix = np.array([[nan, 0.5, 0.2, nan], [0.5, nan, 0.9, nan], [0.2, 0.9, nan, nan], [nan, nan, nan, nan]])
+    assert mutual_nearest(matrix) == [(1, 2)]
+
+
+def test_the_lexicons_languages_are_over_a_hundred_without_regional_variants() -> None:
+    codes = {one.code for one in lexicon_languages()}
+    assert len(codes) > 100
+    assert {"sr", "sr-Latn", "zh-Hant", "tl"} <= codes
+    assert not {"en-GB", "es-419", "pt-PT"} & codes
+    assert codes < {one.code for one in load_cldr().languages()}
+
+
+def test_chinese_and_japanese_share_a_script() -> None:
+    assert letters(parse("zh")) == letters(parse("zh-Hant")) == letters(parse("ja")) != letters(parse("ko"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"tokens": 10}, "--tokens 10 is too few"),
+        ({"top_rate": 0.0}, "--top-rate"),
+        ({"top_rate": float("nan")}, "--top-rate"),
+        ({"concepts": 3}, "--concepts 3"),
+        ({"samples": 5}, "--samples 5"),
+    ],
+)
+def test_impossible_settings_are_refused(settings: dict[str, float], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        SpectrumSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_too_few_languages_are_refused() -> None:
+    with pytest.raises(InputError, match="at least 3"):
+        check_languages(["ar", "arb_Arab", "Arabic"])
+
+
+def test_the_command_prints_words_and_writes_both_files(run, tiny_model: Callable[[str], Path]) -> None:  # type: ignore[no-untyped-def]
+    options = ("--tokens", 300, "--samples", 100, "--concepts", 40, "--top-rate", 0.1, "--no-shuffled")
+    ended = run("spectrum", *CODES, "--model", tiny_model("llama"), *options, "--out", "there")
+    assert ended.code == 0
+    assert "relates 7 languages" in ended.out
+    assert "linguabridge report there" in ended.out
+    assert Path("there/spectrum.json").exists()
+    assert Path("there/pairs.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Name the languages to relate"),
+        (("ar", "he", "sw", "--all-lexicon"), "Name the languages to relate"),
+        (("ar", "he"), "at least 3"),
+        (("ar", "he", "sw", "--distances", "nowhere.tsv"), "nowhere.tsv"),
+        (("ar", "he", "sw", "--out", "/dev/null"), "--out"),
+        (("ar", "he", "zzzzqq"), "Unknown language"),
+    ],
+)
+def test_wrong_commands_end_in_one_sentence(run, arguments: tuple[str, ...], says: str) -> None:  # type: ignore[no-untyped-def]
+    ended = run("spectrum", *arguments)
+    assert ended.code == 2
+    assert says in ended.err
+    assert "Traceback" not in ended.err
