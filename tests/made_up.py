@@ -160,7 +160,7 @@ def recommendation(*candidates: str, check: bool = True) -> Recommendation:
         profiled=dict.fromkeys(("ar", "he", *codes), ("Unicode CLDR names", "cd" * 32, 500)),
         probes=Probes((entry,), ("العربية:",), 100, 40, "ranked", fell_back=False),
         sets=Sets(0.02, True, dict.fromkeys(("ar", "he", *codes), 73), 50, 40, 30, ()),
-        ranking=Ranking(scores, (6, 8), "cka", (11, 12, 17), 40, (0.01, 0.002, 0.03)),
+        ranking=Ranking(scores, (6, 8), "cka", (11, 12, 17), 40, (0.01, 0.002, 0.03) if len(codes) > 1 else None),
         similarity=dict.fromkeys(codes, (0.7, 0.8)),
         check=_check() if check else None,
         n_seen=3,

@@ -173,8 +173,9 @@ def test_a_process_that_lives_may_be_silent_for_a_while(tmp_path: Path, seconds:
         ({}, "Reading neurons: Hebrew, 40 %, about 50 s left"),
         ({"seconds_left": 130}, "Reading neurons: Hebrew, 40 %, about 2 min left"),
         ({"seconds_left": 9000}, "Reading neurons: Hebrew, 40 %, about 2 h left"),
+        ({"seconds_left": 1e6}, "Reading neurons: Hebrew, 40 %, about 12 days left"),
         ({"seconds_left": None, "done": 0}, "Reading neurons: Hebrew, 0 %"),
-        ({"done": 7, "seconds_left": -3}, "Reading neurons: Hebrew, 100 %"),
+        ({"done": 7, "seconds_left": 0.4}, "Reading neurons: Hebrew, 100 %"),
         ({"step": None, "done": 0, "seconds_left": None}, "The run begins"),
         (
             {"step": None, "state": "stopped"},

@@ -21,7 +21,7 @@ from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.languages import PAPER_LANGUAGES, parse
 from linguabridge.likelihood import option_log_probabilities
-from linguabridge.model import LanguageModel, open_model
+from linguabridge.model import LanguageModel, LazyModel, open_model
 from linguabridge.spectrum.settings import SpectrumSettings
 from linguabridge.spectrum.spectrum import spectrum
 from linguabridge.texts import load_text
@@ -43,10 +43,15 @@ def cache(real_cache: Cache) -> Cache:
 
 
 @pytest.fixture(scope="module")
-def model(cache: Cache) -> Iterator[LanguageModel]:
+def lazy(cache: Cache) -> LazyModel:
+    return open_model(cache=cache)
+
+
+@pytest.fixture(scope="module")
+def model(lazy: LazyModel) -> Iterator[LanguageModel]:
     threads = torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)
-    yield open_model(cache=cache).loaded
+    yield lazy.loaded
     torch.set_num_threads(threads)
 
 
@@ -94,11 +99,11 @@ def test_recommend_end_to_end(cache: Cache, model: LanguageModel) -> None:
     assert {k: v for k, v in repeated.items() if k != "command"} == {k: v for k, v in result.items() if k != "command"}
 
 
-def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(cache: Cache, model: LanguageModel) -> None:
+def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(
+    cache: Cache, lazy: LazyModel, model: LanguageModel
+) -> None:
     # METHOD.md, 3: known of this model before any of this code was written.
     settings = SpectrumSettings(tokens=1500, concepts=30, samples=100, shuffled=False)
-    lazy = open_model(cache=cache)
-    lazy.__dict__["loaded"] = model
     found = spectrum(PAPER_LANGUAGES, model=lazy, settings=settings, cache=cache)
     mutual = {frozenset((one.first, one.second)): one for one in found.mutual}
     for pair in (("pt", "es"), ("ar", "he"), ("zh", "ja"), ("fi", "hu")):

@@ -236,7 +236,6 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def spectrum_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import made_up
-
     from linguabridge.spectrum.files import write_folder
 
     folder = tmp_path_factory.mktemp("spectrum")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ def watching(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -
         text = file.read_text("utf-8")
         if text == "damaged":
             raise InputError("result.txt is damaged; mend it.")
-        return report_of(text)
+        return text if text.startswith("<!doctype") else report_of(text)
 
     with recorded(Reporter(), folder) as reporter:
         reporter.begin()
@@ -112,6 +113,14 @@ def watching(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -
         one.page.goto(address)
         yield one
         context.close()
+
+
+def wait_for_place(page: Page, y: int) -> None:
+    """Until the report is scrolled this far."""
+    end = time.monotonic() + PATIENCE / 1000
+    while abs((place := page.frames[1].evaluate("scrollY")) - y) > 2:
+        assert time.monotonic() < end, place
+        page.wait_for_timeout(50)
 
 
 def test_a_run_is_followed_from_its_beginning_to_its_report(watching: Watching) -> None:
@@ -145,12 +154,10 @@ def test_new_results_leave_the_reader_where_he_was(watching: Watching) -> None:
     expect(report.get_by_text("one")).to_be_visible(timeout=PATIENCE)
     page.mouse.move(500, 400)
     page.mouse.wheel(0, 2000)
-    frame = page.frames[1]
-    frame.wait_for_function("scrollY > 1900")
-    place = frame.evaluate("scrollY")
+    wait_for_place(page, 2000)
     watching.result("two")
     expect(report.locator("#text")).to_have_text("two", timeout=PATIENCE)
-    page.frames[1].wait_for_function(f"Math.abs(scrollY - {place}) < 5")
+    wait_for_place(page, 2000)
     assert watching.troubles == []
 
 
@@ -168,6 +175,29 @@ def test_new_results_wait_for_who_works_in_the_report(watching: Watching) -> Non
     button.click()
     expect(report.locator("#text")).to_have_text("two", timeout=PATIENCE)
     expect(button).to_be_hidden()
+    assert watching.troubles == []
+
+
+def test_a_page_with_a_policy_is_followed_too(watching: Watching) -> None:
+    for package in ("altair", "jinja2", "vl_convert"):
+        pytest.importorskip(package, reason="needs the extra report")
+    from linguabridge.report.page import page as page_of
+    from linguabridge.report.section import Section
+
+    def text(words: str) -> str:
+        section = Section("a", "Title", (words,), (), None, ("A note.",) * 200, (), "linguabridge evaluate ar:he")
+        return page_of([section], title="Title")
+
+    page = watching.page
+    watching.result(text("The first results."))
+    report = page.frame_locator("iframe")
+    expect(report.get_by_text("The first results.")).to_be_visible(timeout=PATIENCE)
+    page.mouse.move(500, 400)
+    page.mouse.wheel(0, 1000)
+    wait_for_place(page, 1000)
+    watching.result(text("The next results."))
+    expect(report.get_by_text("The next results.")).to_have_count(1, timeout=PATIENCE)
+    wait_for_place(page, 1000)
     assert watching.troubles == []
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from linguabridge.progress import TerminalReporter
     from linguabridge.recommendation import Recommendation, recommend
     from linguabridge.settings import Settings
+    from linguabridge.spectrum.results import Spectrum
+    from linguabridge.spectrum.settings import SpectrumSettings
+    from linguabridge.spectrum.spectrum import spectrum as relate_languages
 
 __all__ = [
     "Cache",
@@ -38,6 +41,8 @@ __all__ = [
     "Profile",
     "Recommendation",
     "Settings",
+    "Spectrum",
+    "SpectrumSettings",
     "TerminalReporter",
     "dependence",
     "evaluate",
@@ -45,6 +50,7 @@ __all__ = [
     "parse_language",
     "profile_languages",
     "recommend",
+    "relate_languages",
 ]
 
 _HOMES = {
@@ -60,13 +66,17 @@ _HOMES = {
     "Profile": "profile",
     "Recommendation": "recommendation",
     "Settings": "settings",
+    "Spectrum": "spectrum.results",
+    "SpectrumSettings": "spectrum.settings",
     "TerminalReporter": "progress",
     "evaluate": "evaluation.evaluate",
     "open_model": "model",
     "parse_language": "languages",
     "profile_languages": "measure",
     "recommend": "recommendation",
+    "relate_languages": "spectrum.spectrum",
 }
+_OWN_NAMES = {"parse_language": "parse", "relate_languages": "spectrum"}  # what a general name is called at home
 
 
 def __getattr__(name: str) -> Any:
@@ -74,7 +84,7 @@ def __getattr__(name: str) -> Any:
         return import_module("linguabridge.dependence")
     if name not in _HOMES:
         raise AttributeError(f"module 'linguabridge' has no attribute '{name}'")
-    return getattr(import_module(f"linguabridge.{_HOMES[name]}"), "parse" if name == "parse_language" else name)
+    return getattr(import_module(f"linguabridge.{_HOMES[name]}"), _OWN_NAMES.get(name, name))
 
 
 def __dir__() -> list[str]:

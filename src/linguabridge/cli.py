@@ -14,7 +14,9 @@ from linguabridge.commands.evaluate import evaluate
 from linguabridge.commands.inspect import inspect_model
 from linguabridge.commands.languages import list_languages
 from linguabridge.commands.recommend import recommend
+from linguabridge.commands.report import report
 from linguabridge.commands.spectrum import spectrum
+from linguabridge.commands.view import view
 from linguabridge.errors import LinguabridgeError
 
 app = typer.Typer(
@@ -51,6 +53,8 @@ for name, command in (
     ("recommend", recommend),
     ("spectrum", spectrum),
     ("evaluate", evaluate),
+    ("report", report),
+    ("view", view),
     ("ask", ask),
     ("languages", list_languages),
     ("inspect", inspect_model),

@@ -277,13 +277,15 @@ def progress_words(progress: RunProgress) -> str:
     left = progress.seconds_left
     if progress.step is None:
         return "The run begins"
-    return step if left is None or progress.done >= 1 else f"{step}, about {_duration(left)} left"
+    return step if left is None or left < 1 else f"{step}, about {_duration(left)} left"
 
 
 def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.0f} h"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 100 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _checked(body: Any) -> RunProgress:

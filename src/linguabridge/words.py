@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from linguabridge import languages
-from linguabridge.check import Arm, Check
-from linguabridge.paired import Comparison
-from linguabridge.ranking import CandidateScore
-from linguabridge.recommendation import Recommendation
 from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, FEWEST_FOR_A_VERDICT, HUB, TOP_RATES
+
+if TYPE_CHECKING:  # torch comes with them, and reports are written without it
+    from linguabridge.check import Arm, Check
+    from linguabridge.paired import Comparison
+    from linguabridge.ranking import CandidateScore
+    from linguabridge.recommendation import Recommendation
 
 
 def p_value(value: float) -> str:

@@ -52,13 +52,13 @@ def report(
 
 def _check_out(out: Path) -> None:
     """Say before the work that the page could not be written, or would replace what is no page of ours."""
-    from linguabridge.report.page import MARK
-
     if out.is_dir():
         raise InputError(f"--out {out} is a folder; name a file, such as {out / 'report.html'}.")
     _check_folder(out.parent, "--out")
     if not out.is_file():
         return
+    from linguabridge.report.page import MARK
+
     try:
         with out.open("rb") as file:
             start = file.read(4096)

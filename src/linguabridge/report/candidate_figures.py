@@ -6,7 +6,7 @@ import altair as alt
 
 from linguabridge.ranking import CandidateScore
 from linguabridge.recommendation import Recommendation
-from linguabridge.report.charts import finished, language_label, language_name, measured, rows, table_of
+from linguabridge.report.charts import finished, language_label, measured, rows, table_of
 from linguabridge.report.section import Choice, Figure
 from linguabridge.report.theme import BLUE, GREY, ORANGE
 from linguabridge.settings import ENOUGH_NEURONS

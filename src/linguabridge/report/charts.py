@@ -48,9 +48,15 @@ def finished(chart: Chart, **data: Rows) -> dict[str, Any]:
         data: rows by the name under which the chart asks for them. They come in only here, since Altair would check
             each against the whole schema.
     """
-    spec: dict[str, Any] = chart.to_dict()
-    spec.pop("config", None)
-    return {**spec, "datasets": {name: list(found) for name, found in data.items()}}
+    datasets = {name: list(found) for name, found in data.items()}
+    return {"$schema": alt.SCHEMA_URL, **chart_spec(chart), "datasets": datasets}
+
+
+def chart_spec(chart: Chart) -> dict[str, Any]:
+    """A chart, or part of one, as Vega-Lite: without schema, theme and data."""
+    # Altair has checked its parts already, and Vega-Lite, in tests, takes the whole; checking it again takes long.
+    spec: dict[str, Any] = chart.to_dict(validate=False)
+    return {key: value for key, value in spec.items() if key not in ("$schema", "config")}
 
 
 def rows(name: str = "rows") -> alt.NamedData:

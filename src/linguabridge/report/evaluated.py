@@ -31,8 +31,8 @@ def evaluated(run: Run) -> Section:
     """
     results: tuple[Result, ...] = rebuilt(tuple[Result, ...], run.body["results"])
     found = Evaluation(rebuilt(str, run.body["model"]), results, (), rebuilt(dict[str, Any], run.body["settings"]))
-    if not results:
-        raise ValueError("no results")
+    if not results or any(one.arms[0].name != DIRECT for one in results):
+        raise ValueError("no results, or none of going direct")
     said = headline(found).split("\n\n")
     if run.unfinished:
         said.insert(0, _UNFINISHED)

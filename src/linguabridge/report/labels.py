@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom; pixels
-_CHARACTER, _LINE = 6.6, 12.0  # pixels of a letter and of a line of 11 pixels, on the safe side
+_CHARACTER, _LINE = 0.6, 1.1  # width of a letter and height of a line by the size of the font, on the safe side
 _POINT = 6.0  # half the width of a point
 _DIRECTIONS = (0.0, math.pi, math.pi / 2, -math.pi / 2, math.pi / 4, -math.pi / 4, 3 * math.pi / 4, -3 * math.pi / 4)
 
 
 def placed(
-    points: Sequence[tuple[float, float]], texts: Sequence[str], size: tuple[float, float]
+    points: Sequence[tuple[float, float]], texts: Sequence[str], size: tuple[float, float], font: float = 11.0
 ) -> list[tuple[float, float] | None]:
     """The middle of each text; None where there is no room for it.
 
@@ -20,11 +20,12 @@ def placed(
         points: in pixels.
         texts: one for each.
         size: width and height of the picture.
+        font: size of the texts, in pixels.
     """
     taken: list[Box] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in points]
     found: list[tuple[float, float] | None] = []
     for number, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
-        half = (len(text) * _CHARACTER / 2, _LINE / 2)
+        half = (len(text) * _CHARACTER * font / 2, _LINE * font / 2)
         others = taken[:number] + taken[number + 1 :]
         middle = next(
             (

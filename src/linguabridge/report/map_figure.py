@@ -13,18 +13,21 @@ from linguabridge.report.labels import placed
 from linguabridge.report.section import Figure
 from linguabridge.spectrum.results import Matrix, Spectrum
 
-_MAP = (600.0, 420.0)  # pixels, at most
+_MANY = 40  # languages from which on points and codes are small, and the map is large
+_MAP, _LARGE_MAP = (600.0, 420.0), (720.0, 600.0)  # pixels, at most
 
 
 def map_figure(result: Spectrum) -> Figure:
     """Languages as points; equal distances on both axes are equal on paper."""
     family, domain = families_of(result)
+    many = len(result.codes) > _MANY
+    font = 9.0 if many else 11.0
     there = [i for i in range(len(result.codes)) if np.isfinite(result.points[i]).all()]
     codes = [result.codes[i] for i in there]
     x, y = (result.points[there, axis] for axis in (0, 1))
-    (width, height), pixels, corner = _room(x, y)
+    (width, height), pixels, corner = _room(x, y, _LARGE_MAP if many else _MAP)
     at = [((a - corner[0]) * pixels, (corner[1] - b) * pixels) for a, b in zip(x, y, strict=True)]
-    middles = placed(at, codes, (width, height))
+    middles = placed(at, codes, (width, height), font)
     found = [
         {
             "x": measured(float(a)),
@@ -43,7 +46,7 @@ def map_figure(result: Spectrum) -> Figure:
     }
     axis = alt.Axis(labels=False, ticks=False, grid=False)
     base = alt.Chart(rows())
-    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+    points = base.mark_point(filled=True, size=45 if many else 70, opacity=1).encode(
         x=alt.X("x:Q", scale=scales["x"], axis=axis, title="first dimension"),
         y=alt.Y("y:Q", scale=scales["y"], axis=axis, title="second dimension"),
         tooltip=language_tooltip(),
@@ -51,7 +54,7 @@ def map_figure(result: Spectrum) -> Figure:
     )
     named = (
         base.transform_filter("isValid(datum.lx)")
-        .mark_text(fontSize=11)
+        .mark_text(fontSize=font)
         .encode(x=alt.X("lx:Q", scale=scales["x"]), y=alt.Y("ly:Q", scale=scales["y"]), text="code:N")
     )
     title = "A map of the languages"
@@ -75,11 +78,11 @@ def map_figure(result: Spectrum) -> Figure:
     )
 
 
-def _room(x: Matrix, y: Matrix) -> tuple[tuple[float, float], float, tuple[float, float]]:
+def _room(x: Matrix, y: Matrix, most: tuple[float, float]) -> tuple[tuple[float, float], float, tuple[float, float]]:
     """Width and height of the map, pixels in one unit of both axes, and its upper left corner in these units."""
     margin = 40.0
     spans = [max(float(np.ptp(values)), 1e-9) for values in (x, y)]
-    pixels = min((_MAP[0] - 2 * margin) / spans[0], (_MAP[1] - 2 * margin) / spans[1])
+    pixels = min((most[0] - 2 * margin) / spans[0], (most[1] - 2 * margin) / spans[1])
     width, height = (max(220.0, math.ceil(span * pixels + 2 * margin)) for span in spans)
     middle = [(float(values.min()) + float(values.max())) / 2 for values in (x, y)]
     return (width, height), pixels, (middle[0] - width / pixels / 2, middle[1] + height / pixels / 2)

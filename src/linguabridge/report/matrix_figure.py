@@ -72,7 +72,7 @@ def matrix_figure(result: Spectrum) -> Figure:
                 ),
                 tooltip=[
                     alt.Tooltip("one:N", title="language"),
-                    alt.Tooltip("other:N", title="language"),
+                    alt.Tooltip("other:N", title="other language"),
                     alt.Tooltip("value:Q", title="value"),
                 ],
             )

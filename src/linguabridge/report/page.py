@@ -54,7 +54,8 @@ def page(sections: Sequence[Section], *, title: str) -> str:
     )
     environment.filters |= {"cell": shown, "direction": direction, "language": known_code}
     environment.tests |= {"written": lambda value: isinstance(value, Written)}
-    scripts = {"page": _template("report.js"), "library": _closed(vl_convert.javascript_bundle())}
+    library = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its types lack the default
+    scripts = {"page": _template("report.js"), "library": _closed(library)}
     style = _template("report.css")
     return (
         environment.from_string(_template("report.html.j2"))

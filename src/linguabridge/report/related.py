@@ -117,7 +117,7 @@ def _neighbours(result: Spectrum) -> Table:
 def _mutual(result: Spectrum) -> Table:
     return Table(
         "Each other's nearest neighbours",
-        ("language", "language", "correlation", "support", "kin", "same script"),
+        ("language", "other language", "correlation", "support", "kin", "same script"),
         tuple(
             (
                 language_label(one.first),

@@ -1,7 +1,7 @@
 """The page around a report that is looked at while its runs go on: what there is, in words, and the report in a frame.
 
-The frame is closed: its scripts run apart from this page, as from another place. This page therefore cannot see how far
-the report was scrolled. To show new results it loads itself anew, and leaves it to the browser to find the place again.
+The frame is closed: its scripts run apart from this page, as from another place, and neither can look into the other.
+So that new results leave readers where they are, the report gets one more script, which says how far it is scrolled.
 """
 
 from __future__ import annotations
@@ -66,21 +66,24 @@ def state(made: Made, watched: Sequence[Watched]) -> dict[str, Any]:
             }
         )
     states = {run["state"] for run in runs}
-    waiting = ""
-    if made.page is None and not made.error:
-        if not made.looked:
-            waiting = "Reading the results…"
-        elif RUNNING in states:
-            waiting = "The run goes on. The report appears here as soon as there are results."
-        else:
-            waiting = "There are no results yet. The report appears here when the run goes on and has some."
     return {
         "version": made.version,
         "error": made.error,
         "standing": "finished" if states == {FINISHED} and made.page is not None else "",
-        "waiting": waiting,
+        "waiting": _waiting(made, states) if made.page is None else "",
         "runs": runs,
     }
+
+
+def _waiting(made: Made, states: set[str]) -> str:
+    """What stands in the report's place."""
+    if not made.looked:
+        return "Reading the results…"
+    if made.error:
+        return "There is no report yet. It appears here when that is mended."
+    if RUNNING in states:
+        return "The run goes on. The report appears here as soon as there are results."
+    return "There are no results yet. The report appears here when the run goes on and has some."
 
 
 def escaped_json(value: Any) -> str:
@@ -96,7 +99,7 @@ def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-_STYLE, _SCRIPT = _template("viewer.css"), _template("viewer.js")
+_STYLE, _SCRIPT, _PLACE = _template("viewer.css"), _template("viewer.js"), _template("place.js")
 POLICY = (
     f"default-src 'none'; script-src {_hashed(_SCRIPT)}; style-src {_hashed(_STYLE)}; img-src data:; "
     "connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -113,12 +116,7 @@ def shell(state: dict[str, Any]) -> bytes:
     """The page around the report. Words are put in by its script, as text."""
     runs = state["runs"]
     name = runs[0]["name"] if len(runs) == 1 else f"{len(runs)} runs"
-    if state["version"]:  # clipboard-write: for the button that copies the command
-        closed = 'sandbox="allow-scripts allow-downloads" allow="clipboard-write"'
-        main = f'<iframe title="Report" src="/report" {closed}></iframe>'
-    else:
-        main = '<p id="waiting" role="status" hidden></p>'
-    # The empty icon keeps browsers from asking for one.
+    # The empty icon keeps browsers from asking for one; clipboard-write is for the button that copies a command.
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -131,20 +129,30 @@ def shell(state: dict[str, Any]) -> bytes:
 </head>
 <body>
 <header>
-<div class="line"><h1>{html.escape(_whole(name))} <span id="standing"></span></h1>
-<button type="button" id="new" hidden>Show new results</button></div>
-<ul id="runs" aria-label="Runs that go on">{_LINE * len(runs)}</ul>
+<h1>{html.escape(_whole(name))} <span id="standing"></span></h1>
+<ul id="runs" aria-label="Progress">{_LINE * len(runs)}</ul>
+<button type="button" id="new" hidden>Show new results</button>
 <p id="error" role="status" hidden></p>
 <p id="lost" role="status" hidden></p>
 <p id="said" role="status" class="hidden"></p>
 </header>
-<main>{main}</main>
+<main><p id="waiting" role="status" hidden></p></main>
+<template id="frame">
+<iframe title="Report" src="/report" sandbox="allow-scripts allow-downloads" allow="clipboard-write"></iframe>
+</template>
 <noscript><p>Following a run needs JavaScript, which is off. <a href="/report">The report alone</a></p></noscript>
 <script type="application/json" id="state">{escaped_json(state)}</script>
 <script>{_SCRIPT}</script>
 </body>
 </html>
 """.encode()
+
+
+def placed(page: str) -> str:
+    """A report with the script that says how far it is scrolled, which its own policy then lets run, too."""
+    page = page.replace("script-src ", f"script-src {_hashed(_PLACE)} ", 1)  # its policy stands before all data
+    start, end, rest = page.rpartition("</body>")
+    return f"{start}<script>{_PLACE}</script>{end}{rest}"
 
 
 def _whole(text: str) -> str:

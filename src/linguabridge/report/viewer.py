@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from linguabridge.errors import InputError, LinguabridgeError
-from linguabridge.report.shell import POLICY, Made, Watched, escaped_json, shell, state
+from linguabridge.report.shell import POLICY, Made, Watched, escaped_json, placed, shell, state
 
 ADDRESS = "127.0.0.1"
 _NAMES = (ADDRESS, "localhost", "[::1]")  # by which this machine calls itself
@@ -80,7 +80,7 @@ class _Builder:
             what = f"{type(error).__name__}: {error}".replace("\n", " ")
             self.made = replace(self.made, error=f"The report could not be made ({what}).", looked=True)
         else:
-            page = None if text is None else text.encode("utf-8", "replace")
+            page = None if text is None else placed(text).encode("utf-8", "replace")
             version = "" if page is None else hashlib.sha256(page).hexdigest()[:16]
             self.made = Made(page, version, looked=True)
 

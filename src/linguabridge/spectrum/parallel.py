@@ -36,7 +36,7 @@ def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> t
         and all of them, where fewer than :data:`FEWEST_CONCEPTS` are named in any three.
     """
     named = {one.code: _names(one) for one in languages}
-    left_out = []
+    left_out: list[str] = []
     kept = sorted(languages, key=lambda one: (-len(named[one.code]), one.code))
     while len(kept) >= 3:
         common = set.intersection(*(set(named[one.code]) for one in kept))

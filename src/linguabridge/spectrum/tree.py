@@ -64,7 +64,7 @@ def cluster(codes: Sequence[str], distances: NDArray[np.float64], samples: Seque
         )
         for (left, right, height, _), group in zip(joined, groups, strict=True)
     )
-    return Tree(tuple(codes[i] for i in leaves_list(joined)), branches)
+    return Tree(tuple(codes[int(i)] for i in leaves_list(joined)), branches)
 
 
 def _groups(joined: NDArray[np.float64], n: int) -> list[frozenset[int]]:

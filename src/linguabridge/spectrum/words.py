@@ -55,7 +55,8 @@ def _neighbours(result: Spectrum) -> str:
 def _near_strangers(result: Spectrum) -> str:
     """Pairs of no kin, not mutual, that are as near as kin are; the nearest named."""
     matrix, codes = result.measure(CORRELATION).overall, result.codes
-    kin, strangers = [], []
+    kin: list[tuple[float, str, str]] = []
+    strangers: list[tuple[float, str, str]] = []
     for i, first in enumerate(codes):
         for j, second in enumerate(codes[:i]):
             related = are_kin(result.families[first], result.families[second])

@@ -8,7 +8,6 @@
   const LONG = 120; // characters of a cell from which it is shown in part, and how many then are
   const SHORT = 80;
   const MANY = 200_000; // characters of a plot's data from which it is drawn as one image: fast, where SVG is sharp
-
   const WIDE = 30; // characters of a cell from which it breaks into lines
   const NARROWEST = 200; // pixels of a plot's area on a narrow screen
 
@@ -74,7 +73,7 @@
     return async () => {
       if (drawing) return;
       drawing = true;
-      for (let waiting; (waiting = all.filter(waits)).length; ) {
+      for (let waiting; (waiting = all.filter(waits)).length;) {
         const one = waiting.find(near) ?? waiting[0];
         if (one.matches("figure")) await draw(one, themes);
         else browse(one);
@@ -93,9 +92,11 @@
     const data = figure.querySelector("script");
     const choices = figure.querySelector(".choices");
     figure.dataset.colours = colours();
+    figure.dataset.drawn = "false";
     box.style.minHeight = `${box.offsetHeight}px`; // the page keeps its place while a plot is replaced
     try {
       views.get(figure)?.finalize();
+      views.delete(figure);
       const result = await vegaEmbed(box.firstElementChild, read(data), {
         mode: "vega-lite",
         actions: false,
@@ -108,7 +109,8 @@
       views.set(figure, result);
       if (choices) {
         choices.hidden = false;
-        for (const select of choices.querySelectorAll("select")) result.view.signal(select.dataset.signal, select.value);
+        for (const select of choices.querySelectorAll("select"))
+          result.view.signal(select.dataset.signal, select.value);
         await result.view.runAsync();
       }
       await fit(result, figure.querySelector(".scroll"));
@@ -116,8 +118,9 @@
       figure.dataset.drawn = "true";
       performance.mark(`drawn ${figure.id}`);
     } catch (error) {
-      views.delete(figure);
-      box.replaceChildren(make("p", { className: "failed" }, "This plot could not be drawn. Its numbers are in the table below."));
+      box.replaceChildren(
+        make("p", { className: "failed" }, "This plot could not be drawn. Its numbers are in the table below."),
+      );
       box.removeAttribute("role"); // it now is text
       box.removeAttribute("aria-label");
       box.style.minHeight = "";
@@ -134,7 +137,8 @@
       ({ name, value, update }) => /^((child|concat_\d+)_)?width$|^childWidth$/.test(name) && value > 0 && !update,
     );
     if (over <= 0) return;
-    for (const { name, value } of spec.hconcat ? widths.slice(0, 1) : widths) view.signal(name, Math.max(value - over, NARROWEST));
+    for (const { name, value } of spec.hconcat ? widths.slice(0, 1) : widths)
+      view.signal(name, Math.max(value - over, NARROWEST));
     await view.runAsync();
   }
 
@@ -142,8 +146,10 @@
     for (const choices of document.querySelectorAll(".choices")) {
       const figure = choices.closest("figure");
       choices.addEventListener("change", async ({ target }) => {
+        const shown = views.get(figure);
+        if (!shown) return; // a plot that is being drawn looks what is chosen
         figure.dataset.drawn = "false";
-        await views.get(figure)?.view.signal(target.dataset.signal, target.value).runAsync();
+        await shown.view.signal(target.dataset.signal, target.value).runAsync();
         figure.dataset.drawn = "true";
       });
     }
@@ -182,16 +188,26 @@
     return typeof value === "string" ? value : value.map(([text]) => text).join(", ");
   }
 
-  // Places of a column's values in order; null, which no order holds, is handled where rows are sorted.
+  // What a value is sorted by; null where there is none. Numbers may come as texts: <.001, +.013, 41 %.
+  function sortKey(value, column) {
+    if (value === null || typeof value === "number") return value;
+    const text = said(value, column);
+    if (!column.numeric) return text;
+    const number = Number.parseFloat(text.replace("−", "-").replace(/[<>,]/g, ""));
+    return Number.isNaN(number) ? null : number;
+  }
+
+  // For each of a column's values its place in order; null where it has none.
   function ranks(column) {
     const { compare } = new Intl.Collator(undefined, { numeric: true });
-    const key = column.values.map((value) => (typeof value === "number" ? value : said(value, column)));
-    const order = [...key.keys()].sort((a, b) =>
-      typeof key[a] === "number" && typeof key[b] === "number" ? key[a] - key[b] : compare(String(key[a]), String(key[b])),
+    const keys = column.values.map((value) => sortKey(value, column));
+    const order = [...keys.keys()].filter((place) => keys[place] !== null);
+    order.sort((a, b) =>
+      typeof keys[a] === "number" && typeof keys[b] === "number" ? keys[a] - keys[b] : compare(keys[a], keys[b]),
     );
-    const rank = [];
-    order.forEach((place, index) => (rank[place] = column.values[place] === null ? null : index));
-    return rank;
+    const found = keys.map(() => null);
+    order.forEach((place, index) => (found[place] = index));
+    return found;
   }
 
   function shownCell(value, column) {
@@ -209,14 +225,15 @@
       }
       const short = `${text.match(new RegExp(`^.{0,${SHORT}}\\p{M}*`, "su"))[0].replace(/\s+/g, " ")}…`;
       const more = make("button", { type: "button" });
-      const show = (all) => {
-        box.textContent = all ? text : short;
-        more.textContent = all ? "less" : "more";
-        more.setAttribute("aria-expanded", all);
+      let open = true;
+      const turn = () => {
+        open = !open;
+        box.textContent = open ? text : short;
+        more.replaceChildren(open ? "less" : "more", make("span", { className: "hidden" }, ` of ${column.heading}`));
+        more.setAttribute("aria-expanded", open);
       };
-      more.setAttribute("aria-label", `The whole text of ${column.heading}`);
-      more.addEventListener("click", () => show(more.textContent === "more"));
-      show(false);
+      more.addEventListener("click", turn);
+      turn();
       cell.append(" ", more);
     });
     return cell;
@@ -276,9 +293,15 @@
       const wanted = folded(search.value.trim());
       // Each value is searched once, however many rows have it.
       const hits = wanted
-        ? columns.map((column) => (column.folded ??= column.values.map((one) => folded(said(one, column)))).map((one) => one.includes(wanted)))
+        ? columns.map((column) =>
+            (column.folded ??= column.values.map((one) => folded(said(one, column)))).map((one) =>
+              one.includes(wanted),
+            ),
+          )
         : null;
-      const kept = filters.filter(({ select }) => select.value).map(({ index, select }) => [columns[index].cells, Number(select.value)]);
+      const kept = filters
+        .filter(({ select }) => select.value)
+        .map(({ index, select }) => [columns[index].cells, Number(select.value)]);
       rows = all.filter(
         (row) =>
           kept.every(([cells, value]) => cells[row] === value) &&
@@ -301,11 +324,15 @@
     function show() {
       const shown = rows.slice(first, first + PAGE);
       body.replaceChildren(
-        ...shown.map((row) => make("tr", {}, ...columns.map((column) => shownCell(column.values[column.cells[row]], column)))),
+        ...shown.map((row) =>
+          make("tr", {}, ...columns.map((column) => shownCell(column.values[column.cells[row]], column))),
+        ),
       );
       const count = (number) => number.toLocaleString("en");
       const of = rows.length === total ? count(total) : `${count(rows.length)} (${count(total)} in all)`;
-      status.textContent = rows.length ? `Rows ${count(first + 1)} to ${count(first + shown.length)} of ${of}` : `None of ${count(total)} rows fits.`;
+      status.textContent = rows.length
+        ? `Rows ${count(first + 1)} to ${count(first + shown.length)} of ${of}`
+        : `None of ${count(total)} rows fits.`;
       const pages = Math.max(1, Math.ceil(rows.length / PAGE));
       place.textContent = `Page ${count(first / PAGE + 1)} of ${count(pages)}`;
       previous.disabled = first === 0;
@@ -318,13 +345,34 @@
       typing = setTimeout(choose, 150);
     });
     filters.forEach(({ select }) => select.addEventListener("change", choose));
-    const table = make("table", {}, make("caption", { className: "hidden" }, box.dataset.title), make("thead", {}, make("tr", {}, ...headers.map(({ header }) => header))), body);
-    const scroller = make("div", { className: "scroll", tabindex: "0", role: "group", "aria-label": `${box.dataset.title}: table` }, table);
+    const table = make(
+      "table",
+      {},
+      make("caption", { className: "hidden" }, box.dataset.title),
+      make("thead", {}, make("tr", {}, ...headers.map(({ header }) => header))),
+      body,
+    );
+    const scroller = make(
+      "div",
+      { className: "scroll", tabindex: "0", role: "group", "aria-label": `${box.dataset.title}: table` },
+      table,
+    );
     box.append(
-      make("div", { className: "tools", role: "search", "aria-label": box.dataset.title }, make("label", {}, "Search", search), ...filters.map(({ label }) => label)),
+      make(
+        "div",
+        { className: "tools", role: "search", "aria-label": box.dataset.title },
+        make("label", {}, "Search", search),
+        ...filters.map(({ label }) => label),
+      ),
       status,
       scroller,
-      make("div", { className: "pages" }, previous, next, place),
+      make(
+        "div",
+        { className: "pages", role: "group", "aria-label": `${box.dataset.title}: pages` },
+        previous,
+        next,
+        place,
+      ),
     );
     show();
     box.dataset.drawn = "true";
@@ -361,6 +409,9 @@
     startChoices();
     startTables();
     startCopying();
+    addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") tooltip.hidden = true;
+    });
     draw();
   });
 })();

@@ -1,10 +1,12 @@
 "use strict";
-// Tells how far the runs are, and loads the page anew when the report changed: the browser then brings the reader back
-// to the same place of it, which this script could not, since the report's frame is closed to it.
+// Tells how far the runs are, and shows the report anew when it changed, at the same place of it.
 {
   const byId = (id) => document.getElementById(id);
-  const shown = JSON.parse(byId("state").textContent);
-  const report = document.querySelector("iframe");
+  const first = JSON.parse(byId("state").textContent);
+  let report = null; // its frame
+  let shown = ""; // its version
+  let place = 0; // how far it is scrolled
+  let before = first.runs.map((run) => run.state);
 
   function show(state) {
     byId("standing").textContent = state.standing;
@@ -22,51 +24,75 @@
     set("error", state.error);
     set("waiting", state.waiting);
     tell(state);
+    renew(state.version);
   }
 
   function set(id, text) {
-    const place = byId(id);
-    if (place === null || place.textContent === text) return; // said once, not every second
-    place.textContent = text;
-    place.hidden = text === "";
+    if (byId(id).textContent === text) return; // said once, not every second
+    byId(id).textContent = text;
+    byId(id).hidden = text === "";
   }
 
   // Screen readers hear of what happens once, not of every second.
-  let before = shown.runs.map((run) => run.state);
   function tell(state) {
-    const now = state.runs.map((run) => run.state);
     const changed = state.runs.filter((run, index) => run.state !== before[index] && run.state !== "running");
-    if (changed.length > 0) byId("said").textContent = changed.map((run) => `${run.name}: ${run.words}`).join(" ");
-    before = now;
+    if (changed.length > 0) say(changed.map((run) => `${run.name}: ${run.words || "finished"}`).join(" "));
+    before = state.runs.map((run) => run.state);
+  }
+
+  function say(text) {
+    byId("said").textContent = text;
   }
 
   function renew(version) {
-    if (version === shown.version) {
-      byId("new").hidden = true;
-    } else if (report !== null && document.activeElement === report) {
+    const button = byId("new");
+    if (version === shown) {
+      button.hidden = true;
+    } else if (version !== "" && report !== null && document.activeElement === report) {
       // Somebody uses the report, and what was typed or chosen there would be lost.
-      if (byId("new").hidden) byId("said").textContent = "There are new results.";
-      byId("new").hidden = false;
+      if (button.hidden) say("There are new results.");
+      button.hidden = false;
+      button.onclick = () => load(version);
     } else {
-      location.reload();
+      load(version);
+    }
+  }
+
+  function load(version) {
+    if (report !== null && version !== "") say("The report shows new results.");
+    shown = version;
+    byId("new").hidden = true;
+    report?.remove();
+    report = version === "" ? null : byId("frame").content.firstElementChild.cloneNode();
+    if (report === null) return;
+    const frame = report;
+    frame.addEventListener("load", () => frame.contentWindow.postMessage({ place }, "*")); // it has no origin to name
+    document.querySelector("main").append(frame);
+  }
+
+  addEventListener("message", (said) => {
+    if (report !== null && said.source === report.contentWindow && Number.isFinite(said.data?.place)) {
+      place = said.data.place;
+    }
+  });
+
+  async function ask() {
+    try {
+      const reply = await fetch("/state");
+      return reply.ok ? await reply.json() : null;
+    } catch {
+      return null;
     }
   }
 
   async function look() {
-    try {
-      const reply = await fetch("/state", { cache: "no-store" });
-      if (!reply.ok) throw new Error(reply.statusText);
-      const state = await reply.json();
-      set("lost", "");
-      show(state);
-      renew(state.version);
-    } catch {
-      set("lost", "The viewer has ended, and this page stays as it is. Start linguabridge view again.");
-    }
+    const state = await ask();
+    const lost = "The viewer has ended, and this page stays as it is. Start linguabridge view again.";
+    set("lost", state === null ? lost : "");
+    if (state !== null) show(state);
     setTimeout(look, 1000);
   }
 
-  byId("new").addEventListener("click", () => location.reload());
-  show(shown);
+  show(first);
   setTimeout(look, 1000);
 }
