@@ -226,3 +226,16 @@ def test_wrong_commands_end_in_one_sentence(run, arguments: tuple[str, ...], say
     assert ended.code == 2
     assert says in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_another_spectrum_is_not_overwritten(run, tiny_model: Callable[[str], Path]) -> None:  # type: ignore[no-untyped-def]
+    options = ("--tokens", 300, "--samples", 100, "--concepts", 40, "--top-rate", 0.1, "--no-shuffled", "--out", "o")
+    assert run("spectrum", "pt", "es", "ar", "--model", tiny_model("llama"), *options).code == 0
+    before = Path("o/spectrum.json").read_bytes()
+    assert run("spectrum", "pt", "es", "ar", "--model", tiny_model("llama"), *options).code == 0  # the same again
+    refused = run("spectrum", "pt", "es", "he", "--model", tiny_model("llama"), *options)
+    assert refused.code == 2
+    assert "differs in languages" in refused.err
+    assert Path("o/spectrum.json").read_bytes() == before
+    Path("o/spectrum.json").write_text("{}", "utf-8")
+    assert "is no spectrum" in run("spectrum", "pt", "es", "ar", "--model", tiny_model("llama"), *options).err

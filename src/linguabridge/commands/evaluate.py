@@ -212,7 +212,7 @@ def evaluate(
         print_json(files.summary_body(found))
         return
     if json_file:
-        from linguabridge.commands.output import write_json
+        from linguabridge.json_values import write_json
 
         write_json(json_file, files.summary_body(found))
     show(found, folder, Console())

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 
 
@@ -21,15 +20,6 @@ def check_writable(out: Path | None, json_file: Path | None) -> None:
             raise InputError(f"{folder} is no folder that can be written; choose another with --out or --json.")
     if json_file and json_file.is_dir():
         raise InputError(f"--json {json_file} is a folder; name a file.")
-
-
-def write_json(file: Path, body: dict[str, Any]) -> None:
-    """Write a whole JSON file, or nothing."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, (json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise InputError(f"{file} cannot be written ({error.strerror}).") from error
 
 
 def command_line() -> str:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.padding import Padding
 
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
-from linguabridge.commands.output import check_writable, command_line, print_json, write_json
+from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.errors import InputError
+from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
 

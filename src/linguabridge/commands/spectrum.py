@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.padding import Padding
 
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps
-from linguabridge.commands.output import check_writable, command_line, print_json, write_json
+from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.errors import InputError
+from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
 if TYPE_CHECKING:
@@ -81,13 +83,18 @@ def spectrum(
     check_writable(out, json_file)
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions
-    from linguabridge.spectrum.files import write_folder
+    from linguabridge.spectrum.files import check_folder, write_folder
     from linguabridge.spectrum.spectrum import spectrum as relate
 
     set_threads()
     options = ModelOptions(device, dtype, taps, trust_remote_code)
     with recorded(TerminalReporter(), out) as reporter:
-        result = relate(codes, model=model, options=options, settings=settings, reporter=reporter)
+
+        def before(asked: Mapping[str, Any]) -> None:
+            check_folder(out, asked)
+            reporter.begin()
+
+        result = relate(codes, model=model, options=options, settings=settings, before=before, reporter=reporter)
         write_folder(out, result, command=command_line())
     body = {**result.to_dict(), "command": command_line()}
     if json_file and str(json_file) == "-":

@@ -53,7 +53,7 @@ class Made:
 
 def state(made: Made, watched: Sequence[Watched]) -> dict[str, Any]:
     """What there is: for the page's script, all in words."""
-    runs = []
+    runs: list[dict[str, Any]] = []
     for one in watched:
         progress = read_progress(one.folder) if one.folder else None
         runs.append(

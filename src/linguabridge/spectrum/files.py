@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from linguabridge.cache import write_atomically
-from linguabridge.commands.output import write_json
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin
+from linguabridge.json_values import write_json
 from linguabridge.spectrum.results import Spectrum
-from linguabridge.spectrum.spectrum import share_script
+from linguabridge.spectrum.spectrum import asked_for, share_script
 
 SPECTRUM, PAIRS = "spectrum.json", "pairs.parquet"
 
 
+def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:
+    """Make sure that writing a spectrum there overwrites at most the same one.
+
+    Args:
+        folder: where it shall be written; need not exist.
+        asked: as :func:`linguabridge.spectrum.spectrum.spectrum` gives it to ``before``.
+
+    Raises:
+        InputError: the folder holds another spectrum, or a file of that name that is none.
+    """
+    path = folder / SPECTRUM
+    if not path.exists():
+        return
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        there = asked_for([one["code"] for one in body["languages"]], body["model"], body["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no spectrum and would be overwritten; choose another folder with --out."
+        ) from error
+    other = sorted(key for key in {*there, *asked} if there.get(key) != asked.get(key))
+    if other:
+        raise InputError(
+            f"{folder} holds another spectrum (it differs in {', '.join(other)}); choose another folder with --out, or "
+            "move it away."
+        )
+
+
 def write_folder(folder: Path, result: Spectrum, *, command: str) -> None:
-    """Write both files; an earlier spectrum there is replaced.
+    """Write both files; an earlier spectrum there is replaced (see :func:`check_folder`).
 
     Raises:
         InputError: the folder cannot be written.

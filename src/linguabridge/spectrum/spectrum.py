@@ -7,8 +7,9 @@ shuffled in ``collect``, token overlap) → tree → map → agreement with fami
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from linguabridge import families
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.errors import InputError
+from linguabridge.json_values import plain
 from linguabridge.languages import Language, script
 from linguabridge.lexicons import load_cldr
 from linguabridge.measure import Measurements
@@ -63,6 +65,7 @@ def spectrum(
     model: str | LazyModel = DEFAULT_MODEL,
     options: ModelOptions | None = None,
     settings: SpectrumSettings | None = None,
+    before: Callable[[Mapping[str, Any]], None] = lambda _: None,
     cache: Cache | None = None,
     reporter: Reporter | None = None,
 ) -> Spectrum:
@@ -74,6 +77,7 @@ def spectrum(
             :func:`linguabridge.model.open_model`.
         options: how a model given by name is loaded; a model already opened has its own.
         settings: everything else.
+        before: told what is asked for (:func:`asked_for`), once everything is known to be there and before the work.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
 
@@ -90,6 +94,7 @@ def spectrum(
     distances = {path: read_distances(path, languages) for path in settings.distances}
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
+    before(asked_for([one.code for one in languages], lazy.files.name, plain(settings)))
 
     profiles = [measure.blocks(texts[one.code], max_tokens=settings.tokens, blocks=BLOCKS) for one in languages]
     whole = Profile({one.code: profile.whole for one, profile in zip(languages, profiles, strict=True)})
@@ -154,6 +159,11 @@ def spectrum(
         counts=shared_counts(list(tops.values())),
         notes=tuple(notes),
     )
+
+
+def asked_for(codes: Sequence[str], model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes two spectra the same: languages, model and settings, as JSON holds them."""
+    return {"languages": list(codes), "model": model, **settings}
 
 
 def lexicon_languages() -> tuple[Language, ...]:
