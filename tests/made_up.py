@@ -34,6 +34,7 @@ from linguabridge.spectrum.results import (
     Spectrum,
 )
 from linguabridge.spectrum.settings import SpectrumSettings
+from linguabridge.spectrum.support import support
 from linguabridge.spectrum.tree import cluster
 from linguabridge.understood import Probes
 
@@ -118,7 +119,9 @@ def spectrum(n: int = 15, n_layers: int = 18, seed: int = 0) -> Spectrum:
         widths=(64,) * n_layers,
         measures=tuple(Measure(name, matrices[name]) for name in names),
         controls=tuple(Measure(name, matrices[name]) for name in (SHUFFLED, TOKENS)),
-        tree=cluster(codes, np.where(np.eye(n, dtype=bool), 0, 1 - alike), samples),
+        tree=cluster(
+            codes, np.where(np.eye(n, dtype=bool), 0, 1 - alike), support([1 - one for one in samples]).branches
+        ),
         points=places[:, :2],
         shown=0.62,
         neighbours=neighbours,

@@ -14,7 +14,8 @@ from scipy.stats import kstest
 
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES, Language, parse
-from linguabridge.spectrum.agreement import mantel, nearest_share, read_distances, separation
+from linguabridge.spectrum.agreement import mantel, nearest_share, separation
+from linguabridge.spectrum.distances import read_distances
 
 Matrix = NDArray[np.float64]
 nan = float("nan")

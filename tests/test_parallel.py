@@ -8,7 +8,7 @@ import torch
 from scipy.stats import ortho_group
 
 from linguabridge.collect import linear_kernels
-from linguabridge.dependence import cka_pairs
+from linguabridge.dependence import cka_pairs, u_centre
 from linguabridge.languages import parse
 from linguabridge.lexicons import load_cldr
 from linguabridge.neurons import NeuronSet, NeuronSpace
@@ -64,10 +64,7 @@ def test_cka_does_not_change_with_rotation_and_scale() -> None:
     turned = 3 * x @ ortho_group.rvs(5, random_state=1)
     kernels = []
     for one in (x, turned):
-        kernel = parallel.torch.from_numpy(one @ one.T)
-        from linguabridge.dependence import u_centre
-
-        centred = u_centre(kernel).numpy()
+        centred = u_centre(torch.from_numpy(one @ one.T)).numpy()
         kernels.append((centred / np.linalg.norm(centred))[None].astype(np.float32))
     assert cka(kernels)[0, 0, 1] == pytest.approx(1, abs=1e-5)
 
@@ -95,7 +92,7 @@ def values(tops: dict[str, NeuronSet], concepts: int = 15) -> dict[str, np.ndarr
 def test_hsic_is_the_mean_over_all_pairs_of_shared_neurons(
     tops: dict[str, NeuronSet], at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parallel, "_LANGUAGES_AT_ONCE", at_once)
+    monkeypatch.setattr(parallel, "_languages_at_once", lambda *_: at_once)
     rows, given = union(tops), values(tops)
     overall, layers = hsic(given, rows, tops)
     for i, s in enumerate(tops):
@@ -149,3 +146,9 @@ def test_nothing_is_compared_where_too_few_languages_have_names() -> None:
     words, left_out = common_concepts([parse(code) for code in ("ar", "x-bar", "x-foo")], most=50, seed=0)
     assert words == {}
     assert left_out == ["Arabic", "x-bar", "x-foo"]
+
+
+def test_kernels_held_at_a_time_fit_in_memory() -> None:
+    for neurons, concepts in ((20, 200), (1200, 200), (5, 1000), (1, 10_000)):
+        n = parallel._languages_at_once(neurons, concepts)
+        assert n == 1 or 2 * 4 * concepts**2 * (n * neurons + n * n) <= parallel._BYTES

@@ -37,7 +37,7 @@ def profile(rng: np.random.Generator, blocks: int) -> BlockedProfile:
     tokens = rng.integers(20, 40, blocks)
     positive = rng.binomial(tokens[:, None], rng.random(16))
     ids = np.sort(rng.choice(50, 12, replace=False))
-    return BlockedProfile(SPACE, positive, positive * 1.0, tokens, ids, rng.integers(1, 9, 12))
+    return BlockedProfile(SPACE, positive, positive.sum(0) * 1.0, tokens, ids, rng.integers(1, 9, 12))
 
 
 def test_overlap_and_jaccard_are_those_of_python_sets(tops: list[NeuronSet]) -> None:
@@ -67,7 +67,7 @@ def test_shared_counts_are_those_of_a_loop_over_neurons(tops: list[NeuronSet]) -
 
 
 def test_correlations_are_scipys(profiles: list[BlockedProfile]) -> None:
-    overall, layers = correlations(profiles)
+    overall, layers = correlations([one.whole for one in profiles])
     p = [one.positive.sum(0) / one.tokens.sum() for one in profiles]
     for i in range(K):
         for j in range(K):
@@ -76,11 +76,9 @@ def test_correlations_are_scipys(profiles: list[BlockedProfile]) -> None:
 
 
 def test_a_language_whose_neurons_are_all_alike_correlates_with_nothing() -> None:
-    flat = BlockedProfile(
-        SPACE, np.full((2, 16), 7), np.zeros((2, 16)), np.array([9, 9]), np.arange(3), np.ones(3, int)
-    )
+    flat = BlockedProfile(SPACE, np.full((2, 16), 7), np.zeros(16), np.array([9, 9]), np.arange(3), np.ones(3, int))
     varied = profile(np.random.default_rng(0), 2)
-    overall, _ = correlations([flat, varied])
+    overall, _ = correlations([flat.whole, varied.whole])
     assert np.isnan(overall[0, 1])
     assert np.isnan(overall[0, 0])
     assert overall[1, 1] == pytest.approx(1)
@@ -107,9 +105,9 @@ def test_resampling_spreads_as_much_as_new_texts_do() -> None:
         tokens = np.full(20, 30)
         drift = np.clip(p + rng.normal(0, 0.05, (20, 300)), 0, 1)  # blocks differ, as pieces of text do
         positive = rng.binomial(30, drift)
-        return BlockedProfile(space, positive, positive * 1.0, tokens, np.arange(2), np.ones(2, int))
+        return BlockedProfile(space, positive, positive.sum(0) * 1.0, tokens, np.arange(2), np.ones(2, int))
 
-    anew = [correlations([text(p) for p in truth])[0][0, 1] for _ in range(200)]
+    anew = [correlations([text(p).whole for p in truth])[0][0, 1] for _ in range(200)]
     spreads = [
         np.std([one[0, 1] for one in resampled_correlations([text(p) for p in truth], samples=100, seed=0)])
         for _ in range(10)

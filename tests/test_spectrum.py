@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from linguabridge.families import are_kin, family_path
 from linguabridge.languages import parse
 from linguabridge.lexicons import load_cldr
 from linguabridge.spectrum.files import write_folder
+from linguabridge.spectrum.kinship import letters
 from linguabridge.spectrum.results import LABELS, Spectrum
 from linguabridge.spectrum.settings import SpectrumSettings, check_languages
-from linguabridge.spectrum.spectrum import letters, lexicon_languages, mutual_nearest, spectrum
+from linguabridge.spectrum.spectrum import lexicon_languages, spectrum
+from linguabridge.spectrum.support import mutual_pairs
 from linguabridge.spectrum.words import basis, paragraphs
 
 CODES = ("pt", "es", "ar", "he", "sw", "zh", "ja")
@@ -33,7 +36,7 @@ def found(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFa
 
 def test_every_measure_is_symmetric_and_named(found: Spectrum) -> None:
     assert [one.name for one in found.measures] == ["overlap", "jaccard", "correlation", "cka", "hsic"]
-    assert [one.name for one in found.controls] == ["shuffled", "tokens"]
+    assert [one.name for one in found.controls] == ["shuffled", "shuffled_jaccard", "tokens"]
     for one in (*found.measures, *found.controls):
         assert one.name in LABELS
         np.testing.assert_allclose(one.overall, one.overall.T, atol=1e-6)
@@ -41,8 +44,7 @@ def test_every_measure_is_symmetric_and_named(found: Spectrum) -> None:
             assert one.layers.shape == (len(found.widths), len(CODES), len(CODES))
 
 
-def test_shuffled_text_has_the_same_tokens(found: Spectrum) -> None:
-    """The control differs from the spectrum by the order of tokens alone."""
+def test_the_control_on_shuffled_text_is_another_matrix(found: Spectrum) -> None:
     assert not np.allclose(found.measure("shuffled").overall, found.measure("correlation").overall)
 
 
@@ -81,11 +83,11 @@ def test_kinship_is_tested_for_every_measure_and_control(found: Spectrum) -> Non
     tested = {(one.measure, one.known) for one in found.kinship}
     assert {(name, "family") for name in LABELS} <= tested
     assert {(name, "script") for name in LABELS} <= tested
-    assert {("correlation", "tokens"), ("correlation", "shuffled")} <= tested
+    assert {("correlation", "tokens"), ("correlation", "shuffled"), ("correlation", "shuffled_jaccard")} <= tested
     for one in found.kinship:
         assert one.mantel is not None
         assert (one.given_tokens is None) == (
-            one.measure in ("shuffled", "tokens") or one.known in ("shuffled", "tokens")
+            {one.measure, one.known} & {"shuffled", "shuffled_jaccard", "tokens"} != set()
         )
         if one.known == "script":
             assert one.neighbours is not None
@@ -97,6 +99,10 @@ def test_counts_add_up_to_the_union_of_top_sets(found: Spectrum) -> None:
     assert set(sizes) == {round(sum(found.widths) * SMALL.top_rate)}
     counts = found.counts
     assert sum(counts.one) + 2 * sum(counts.some) + len(CODES) * sum(counts.all) <= sizes.sum()
+    # In none, one, several or all of the sets: several are those shared by some pair, but not by all.
+    pairs = found.measure("overlap").overall[np.triu_indices(len(CODES), 1)]
+    assert sum(counts.some) + sum(counts.all) >= pairs.max()
+    assert sum(counts.all) <= pairs.min()
 
 
 def test_the_answer_is_in_words(found: Spectrum) -> None:
@@ -157,7 +163,7 @@ def test_a_language_without_names_and_family_is_said(tiny_model: Callable[[str],
     )
     assert np.isnan(found.measure("cka").overall[3]).all()
     notes = " ".join(found.notes)
-    assert "x-foo: CKA and HSIC leave them out" in notes
+    assert "CKA and HSIC leave out x-foo" in notes
     assert "No family is known for x-foo" in notes
     assert found.to_dict()["measures"]["cka"][3][0] is None
 
@@ -165,14 +171,25 @@ def test_a_language_without_names_and_family_is_said(tiny_model: Callable[[str],
 def test_mutual_nearest_passes_over_what_is_not_defined() -> None:
     nan = np.nan
     matrix = np.array([[nan, 0.5, 0.2, nan], [0.5, nan, 0.9, nan], [0.2, 0.9, nan, nan], [nan, nan, nan, nan]])
-    assert mutual_nearest(matrix) == [(1, 2)]
+    assert mutual_pairs(matrix) == [(1, 2)]
 
 
-def test_the_lexicons_languages_are_over_a_hundred_without_regional_variants() -> None:
+def test_ties_do_not_depend_on_the_order_of_languages() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 4, (9, 9)).astype(float)
+    counts = counts + counts.T  # many ties
+    expected = {frozenset(pair) for pair in mutual_pairs(counts)}
+    for _ in range(20):
+        order = rng.permutation(9)
+        found = mutual_pairs(counts[order][:, order])
+        assert {frozenset((int(order[i]), int(order[j]))) for i, j in found} == expected
+
+
+def test_the_lexicons_languages_are_over_a_hundred_each_once() -> None:
     codes = {one.code for one in lexicon_languages()}
     assert len(codes) > 100
-    assert {"sr", "sr-Latn", "zh-Hant", "tl"} <= codes
-    assert not {"en-GB", "es-419", "pt-PT"} & codes
+    assert {"sr", "zh", "tl", "yue"} <= codes
+    assert not {"en-GB", "es-419", "sr-Latn", "zh-Hant"} & codes
     assert codes < {one.code for one in load_cldr().languages()}
 
 
@@ -239,3 +256,58 @@ def test_another_spectrum_is_not_overwritten(run, tiny_model: Callable[[str], Pa
     assert Path("o/spectrum.json").read_bytes() == before
     Path("o/spectrum.json").write_text("{}", "utf-8")
     assert "is no spectrum" in run("spectrum", "pt", "es", "ar", "--model", tiny_model("llama"), *options).err
+
+
+@pytest.mark.parametrize(("tokens", "words_a_line", "enough"), [(6000, 100, True), (2000, 150, False)])
+def test_lines_longer_than_a_block_are_no_trouble(
+    tiny_model: Callable[[str], Path], tmp_path: Path, tokens: int, words_a_line: int, enough: bool
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for code in ("pt", "es", "ar"):
+        lines = (" ".join(f"{code}{n * w % 17}" for w in range(words_a_line)) for n in range(60))
+        (texts / f"{code}.txt").write_text("\n".join(lines), "utf-8")
+    settings = SpectrumSettings(texts=str(texts), tokens=tokens, concepts=40, samples=1000, shuffled=False)
+    with nullcontext() if enough else pytest.raises(InputError, match="too few lines"):
+        found = spectrum(["pt", "es", "ar"], model=str(tiny_model("llama")), settings=settings, cache=Cache(tmp_path))
+        assert np.isfinite(found.measure("correlation").overall).all()
+
+
+def test_a_text_of_few_lines_is_refused(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for code in ("pt", "es", "ar"):
+        (texts / f"{code}.txt").write_text("one line with some words in it\nand another", "utf-8")
+    settings = SpectrumSettings(texts=str(texts), tokens=400, samples=100, shuffled=False)
+    with pytest.raises(InputError, match="too few lines to tell how certain its place is"):
+        spectrum(["pt", "es", "ar"], model=str(tiny_model("llama")), settings=settings, cache=Cache(tmp_path))
+
+
+def test_identical_texts_end_in_words_not_in_a_traceback(run, tiny_model: Callable[[str], Path]) -> None:  # type: ignore[no-untyped-def]
+    Path("same").mkdir()
+    for code in ("pt", "es", "ar"):
+        Path(f"same/{code}.txt").write_text("\n".join(f"line {n} of one text" for n in range(60)), "utf-8")
+    options = ("--texts", "same", "--tokens", 300, "--samples", 100, "--no-shuffled")
+    ended = run("spectrum", "pt", "es", "ar", "--model", tiny_model("llama"), *options)
+    assert ended.code == 0, ended.err
+
+
+def test_forms_of_one_language_are_no_evidence_of_kinship(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    found = spectrum(
+        ["zh", "zh-Hant", "ar", "he", "sw"],
+        model=str(tiny_model("llama")),
+        settings=SpectrumSettings(tokens=400, concepts=40, samples=100, top_rate=0.1, shuffled=False),
+        cache=Cache(tmp_path),
+    )
+    assert "forms of one language" in " ".join(found.notes)
+    family = next(one for one in found.kinship if (one.measure, one.known) == ("correlation", "family"))
+    assert family.mantel is not None
+    assert family.mantel.n_pairs == 9  # all but zh and zh-Hant
+
+
+@pytest.mark.parametrize("name", ["tokens.tsv", "family.csv"])
+def test_a_file_of_distances_with_a_name_of_ours_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="rename it"):
+        SpectrumSettings(distances=(Path(name),))
+    with pytest.raises(InputError, match="rename it"):
+        SpectrumSettings(distances=(Path("a/x.tsv"), Path("b/x.tsv")))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from linguabridge.spectrum.spectrum import place
+from linguabridge.spectrum.scaling import place
+from linguabridge.spectrum.support import support
 from linguabridge.spectrum.tree import cluster
 
 CODES = ("ar", "he", "pt", "es", "zh")
@@ -22,7 +23,7 @@ DISTANCES = np.array(
 
 
 def test_the_nearest_join_first_at_the_mean_distance() -> None:
-    tree = cluster(CODES, DISTANCES)
+    tree = cluster(CODES, DISTANCES, {})
     assert [set(one.members) for one in tree.branches] == [
         {"ar", "he"},
         {"pt", "es"},
@@ -33,7 +34,7 @@ def test_the_nearest_join_first_at_the_mean_distance() -> None:
 
 
 def test_kin_stand_side_by_side_in_the_order() -> None:
-    order = cluster(CODES, DISTANCES).order
+    order = cluster(CODES, DISTANCES, {}).order
     assert sorted(order) == sorted(CODES)
     assert abs(order.index("ar") - order.index("he")) == 1
     assert abs(order.index("pt") - order.index("es")) == 1
@@ -43,12 +44,12 @@ def test_kin_stand_side_by_side_in_the_order() -> None:
 def test_support_is_the_share_of_samples_with_the_same_branch() -> None:
     torn = DISTANCES.copy()
     torn[[0, 2], [2, 0]] = 0.01  # ar and pt join first: neither ar–he nor pt–es is a branch
-    tree = cluster(CODES, DISTANCES, [DISTANCES, DISTANCES, DISTANCES, torn])
+    tree = cluster(CODES, DISTANCES, support([1 - one for one in (DISTANCES, DISTANCES, DISTANCES, torn)]).branches)
     assert [one.support for one in tree.branches] == [0.75, 0.75, 1.0, 1.0]
 
 
 def test_a_part_is_a_leaf_or_an_earlier_branch() -> None:
-    tree = cluster(CODES, DISTANCES)
+    tree = cluster(CODES, DISTANCES, {})
     below: list[set[str]] = [{code} for code in CODES]
     for number, one in enumerate(tree.branches):
         assert max(one.left, one.right) < len(CODES) + number

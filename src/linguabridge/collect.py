@@ -87,14 +87,14 @@ def profile_blocks(
 ) -> BlockedProfile:
     """Activation statistics of a text, block by block, in one pass; special tokens do not count.
 
-    A block is ``max_tokens / blocks`` tokens of consecutive lines (a line belongs to the block it begins in). A text
-    with fewer tokens has fewer blocks.
+    A block is about ``1 / blocks`` of the tokens in consecutive lines: a line belongs to the block it begins in. A text
+    of fewer lines (or pieces of 512 tokens) has fewer blocks; none is empty.
 
     Args:
         model: the model.
         lines: the text; each line is a document of its own.
         max_tokens: stop after so many tokens; all of them are held in memory.
-        blocks: number of parts.
+        blocks: number of parts, at most.
         shuffle: seed of a random order in which the text's tokens are dealt out to its lines, which keep their
             lengths; None to read the text as it is.
         advance: told the number of tokens done after each batch.
@@ -110,13 +110,16 @@ def profile_blocks(
     real = [np.array([token not in skip for token in ids]) for ids in encoded]
     if shuffle is not None:
         encoded = _shuffled(encoded, real, shuffle)
-    before = np.cumsum([0, *(int(one.sum()) for one in real)])[:-1]
-    block_of = before * blocks // max_tokens
-    positive, total, tokens = _statistics(model, encoded, block_of, int(block_of[-1]) + 1, skip, advance)
+    ends = np.cumsum([int(one.sum()) for one in real])
+    begins = np.concatenate([[0], ends[:-1]])
+    # A line longer than a block leaves numbers out; the blocks that there are get numbers without a gap.
+    used, block_of = np.unique(begins * blocks // ends[-1], return_inverse=True)
+    positive, total, tokens = _statistics(model, encoded, block_of, len(used), skip, advance)
+    positive = positive.astype(np.min_scalar_type(int(positive.max())))  # one or two bytes a count, as a rule
     ids, counts = np.unique(
         np.concatenate([np.array(one)[kept] for one, kept in zip(encoded, real, strict=True)]), return_counts=True
     )
-    return BlockedProfile(model.space, positive, total, tokens, ids.astype(np.int64), counts.astype(np.int64))
+    return BlockedProfile(model.space, positive, total.sum(0), tokens, ids.astype(np.int64), counts.astype(np.int64))
 
 
 def _shuffled(encoded: Sequence[list[int]], real: Sequence[NDArray[np.bool_]], seed: int) -> list[list[int]]:

@@ -83,7 +83,14 @@ class Measurements:
 
     def blocks(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> BlockedProfile:
         """Activation statistics by block of a text; see :func:`linguabridge.collect.profile_blocks`."""
-        key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, blocks=blocks, shuffle=shuffle)
+        key = self._key(
+            text=text.sha256,
+            max_tokens=max_tokens,
+            max_length=MAX_LENGTH,
+            blocks=blocks,
+            cut="by tokens, none empty",  # how blocks are made; another way is another question
+            shuffle=shuffle,
+        )
         if found := self.cache.get("blocks", key):
             return BlockedProfile(space=NeuronSpace(tuple(found.facts["widths"])), **found.arrays)
         from linguabridge.collect import profile_blocks

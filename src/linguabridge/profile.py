@@ -43,16 +43,16 @@ class BlockedProfile:
     """One language's statistics in one model, kept apart for blocks of its text, so that the text can be resampled."""
 
     space: NeuronSpace
-    positive: NDArray[np.int64]  # (blocks, neurons): tokens at which the value is > 0
-    total: NDArray[np.float64]  # (blocks, neurons): sum of the values
-    tokens: NDArray[np.int64]  # (blocks,)
+    positive: NDArray[np.unsignedinteger]  # (blocks, neurons): tokens at which the value is > 0
+    total: NDArray[np.float64]  # (neurons,): sum of the values over all blocks
+    tokens: NDArray[np.int64]  # (blocks,), none of them 0
     token_ids: NDArray[np.int64]  # (types,): the tokenizer's numbers that occur, ascending
     token_counts: NDArray[np.int64]  # (types,): how often
 
     @property
     def whole(self) -> LanguageProfile:
         """The statistics of the whole text."""
-        return LanguageProfile(self.space, self.positive.sum(0), self.total.sum(0), int(self.tokens.sum()))
+        return LanguageProfile(self.space, self.positive.sum(0, dtype=np.int64), self.total, int(self.tokens.sum()))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from linguabridge.report.rebuilt import field_types, rebuilt
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Section, Table
 from linguabridge.report.tree_figure import tree_figure
+from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import LABELS, Matrix, Measure, Spectrum
 from linguabridge.spectrum.settings import SpectrumSettings
 from linguabridge.spectrum.words import basis
@@ -102,7 +103,7 @@ def _neighbours(result: Spectrum) -> Table:
                 nearest.similarity,
                 nearest.support,
                 are_kin(result.families[code], result.families[nearest.code]),
-                result.scripts[code] == result.scripts[nearest.code],
+                share_script(result.scripts[code], result.scripts[nearest.code]),
                 ", ".join(language_label(one.code) for one in others),
             )
         )

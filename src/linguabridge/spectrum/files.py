@@ -16,8 +16,9 @@ from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin
 from linguabridge.json_values import write_json
+from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import Spectrum
-from linguabridge.spectrum.spectrum import asked_for, share_script
+from linguabridge.spectrum.spectrum import asked_for
 
 SPECTRUM, PAIRS = "spectrum.json", "pairs.parquet"
 

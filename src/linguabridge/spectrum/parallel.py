@@ -17,14 +17,15 @@ from linguabridge.neurons import NeuronSet
 
 Array = NDArray[np.float64]
 
-FEWEST_CONCEPTS = 30
-_LANGUAGES_AT_ONCE = 16  # whose kernels are held, twice; more are made again
+FEWEST_CONCEPTS = 100  # for which languages are left out rather than concepts
+_BYTES = 512 * 2**20  # of kernels held at a time; those of languages beyond are made again
 
 
 def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> tuple[dict[str, list[str]], list[str]]:
     """Words for the same concepts in several languages, from the names of Unicode CLDR.
 
-    Where too few concepts are named in all of them, the languages with the fewest names are left out, one by one.
+    Where fewer than :data:`FEWEST_CONCEPTS` are named in all of them, the languages with the fewest names are left out,
+    one by one.
 
     Args:
         languages: wanted.
@@ -33,7 +34,7 @@ def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> t
 
     Returns:
         By the code of a language its words, in one order of concepts; and the names of languages left out. Nothing,
-        and all of them, where fewer than :data:`FEWEST_CONCEPTS` are named in any three.
+        and all of them, where too few concepts are named in any three.
     """
     named = {one.code: _names(one) for one in languages}
     left_out: list[str] = []
@@ -41,7 +42,7 @@ def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> t
     while len(kept) >= 3:
         common = set.intersection(*(set(named[one.code]) for one in kept))
         concepts = [concept for concept in common if not is_symbol(concept)]
-        if len(concepts) >= FEWEST_CONCEPTS:
+        if len(concepts) >= min(most, FEWEST_CONCEPTS):
             drawn = in_order(concepts, seed)[:most]
             words = {one.code: [named[one.code][concept] for concept in drawn] for one in languages if one in kept}
             return words, sorted(left_out)
@@ -109,7 +110,8 @@ def hsic(
         ) -> list[_Kernels]:
             return [_Kernels(values[codes[s]][at], members, members[s] > 0) for s in numbers]
 
-        blocks = [range(start, min(k, start + _LANGUAGES_AT_ONCE)) for start in range(0, k, _LANGUAGES_AT_ONCE)]
+        step = _languages_at_once(int(members.sum(axis=1).max()), values[codes[0]].shape[1])
+        blocks = [range(start, min(k, start + step)) for start in range(0, k, step)]
         for number, first in enumerate(blocks):
             left = kernels(first)
             for second in blocks[number:]:
@@ -123,6 +125,13 @@ def hsic(
     with np.errstate(invalid="ignore"):
         overall = products.sum(axis=0) / np.where(pairs.sum(axis=0) > 0, pairs.sum(axis=0), np.nan)
         return overall, np.asarray(products / np.where(pairs > 0, pairs, np.nan))
+
+
+def _languages_at_once(neurons: int, concepts: int) -> int:
+    """Number of languages, of at most so many neurons, whose kernels and sums fit in memory twice."""
+    matrices = _BYTES // (2 * 4 * concepts**2)  # of float32
+    # n languages need n · neurons kernels and n² sums
+    return max(1, int((np.sqrt(neurons**2 + 4 * matrices) - neurons) / 2))
 
 
 class _Kernels:

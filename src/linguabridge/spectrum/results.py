@@ -19,7 +19,8 @@ from linguabridge.spectrum.tree import Tree
 Matrix = NDArray[np.float64]  # (languages, languages), symmetric; NaN where a value is not defined
 
 OVERLAP, JACCARD, CORRELATION, CKA, HSIC = "overlap", "jaccard", "correlation", "cka", "hsic"
-SHUFFLED, TOKENS = "shuffled", "tokens"
+SHUFFLED, SHUFFLED_JACCARD, TOKENS = "shuffled", "shuffled_jaccard", "tokens"
+CONTROLS = (SHUFFLED, SHUFFLED_JACCARD, TOKENS)
 LABELS = {
     OVERLAP: "neurons in both top sets",
     JACCARD: "Jaccard index of top sets",
@@ -27,6 +28,7 @@ LABELS = {
     CKA: "CKA of activations on the same concepts",
     HSIC: "HSIC (normalised) between shared neurons",
     SHUFFLED: "correlation on shuffled text",
+    SHUFFLED_JACCARD: "Jaccard index on shuffled text",
     TOKENS: "overlap of token frequencies",
 }
 
@@ -146,7 +148,7 @@ class Spectrum:
         n_concepts: words compared between languages by CKA and HSIC; 0 where too few are named in all of them.
         widths: neurons in each layer.
         measures: overlap, jaccard, correlation, and cka and hsic where there are concepts.
-        controls: shuffled (unless not asked for) and tokens.
+        controls: shuffled and shuffled_jaccard (unless not asked for), and tokens.
         tree: average-linkage clustering on 1 − correlation.
         points: place of each language on the map, shape (languages, 2): classical scaling of the same distances.
         shown: share of the distances' variance that the map shows, 0 to 1.

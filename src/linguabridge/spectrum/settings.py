@@ -12,7 +12,8 @@ from linguabridge.languages import Language
 from linguabridge.profile import TOP_RATE
 
 FEWEST_LANGUAGES = 3
-BLOCKS = 20  # parts of each language's text, resampled for the support of branches
+RESERVED = ("family", "script", "tokens", "shuffled", "shuffled_jaccard")  # what a spectrum is compared with anyway
+BLOCKS, FEWEST_BLOCKS = 20, 10  # parts of each language's text, resampled for the support of branches
 FEWEST_TOKENS = 10 * BLOCKS
 
 
@@ -51,6 +52,13 @@ class SpectrumSettings:
             raise InputError(f"--concepts {self.concepts} is too few to compare languages on; give at least 10.")
         if self.samples < 100:
             raise InputError(f"--samples {self.samples} is too few to tell a branch's support; give at least 100.")
+        names = [path.stem for path in self.distances]
+        for name in names:
+            if name in RESERVED or names.count(name) > 1:
+                raise InputError(
+                    f"--distances: a file named {name} cannot be told from another, or from what is compared with in "
+                    "any case; rename it."
+                )
 
 
 def check_languages(codes: Sequence[str]) -> tuple[Language, ...]:

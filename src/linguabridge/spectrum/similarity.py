@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.neurons import NeuronSet
-from linguabridge.profile import BlockedProfile
+from linguabridge.profile import BlockedProfile, LanguageProfile
 from linguabridge.spectrum.results import SharedCounts
 
 Array = NDArray[np.float64]
 
-_NEURONS_AT_ONCE = 2**16  # whose counts are held as float64 for all languages
+_BYTES = 128 * 2**20  # of counts held as float64 at a time
 
 
 def overlaps(tops: Sequence[NeuronSet]) -> tuple[Array, Array]:
@@ -58,7 +58,7 @@ def shared_counts(tops: Sequence[NeuronSet]) -> SharedCounts:
     )
 
 
-def correlations(profiles: Sequence[BlockedProfile]) -> tuple[Array, Array]:
+def correlations(profiles: Sequence[LanguageProfile]) -> tuple[Array, Array]:
     """Pearson correlation of activation probabilities.
 
     Args:
@@ -68,7 +68,7 @@ def correlations(profiles: Sequence[BlockedProfile]) -> tuple[Array, Array]:
         Over all neurons, shape (K, K), and over those of each layer, shape (layers, K, K); NaN where a language's
         probabilities do not vary.
     """
-    probabilities = np.stack([one.positive.sum(0) / one.tokens.sum() for one in profiles])
+    probabilities = np.stack([one.probability for one in profiles])
     starts = profiles[0].space.starts
     layers = [_pearson(probabilities[:, a:b]) for a, b in itertools.pairwise(starts)]
     return _pearson(probabilities), np.stack(layers)
@@ -116,8 +116,9 @@ def _block_covariance(profiles: Sequence[BlockedProfile]) -> Array:
     n = len(profiles[0].space)
     rows = sum(len(one.tokens) for one in profiles)
     product, sums = np.zeros((rows, rows)), np.zeros(rows)
-    for start in range(0, n, _NEURONS_AT_ONCE):
-        counts = np.concatenate([one.positive[:, start : start + _NEURONS_AT_ONCE] for one in profiles])
+    step = max(1, _BYTES // (8 * rows))
+    for start in range(0, n, step):
+        counts = np.concatenate([one.positive[:, start : start + step] for one in profiles])
         counts = counts.astype(np.float64)
         product += counts @ counts.T
         sums += counts.sum(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.table import Table
 
 from linguabridge import languages
@@ -23,10 +24,12 @@ def heat_map(result: Spectrum) -> Table | None:
     low, high = _range(matrix)
     table = new_table(f"{LABELS[CORRELATION].capitalize()}, from {number(low)} (blank) to {number(high)} (full)")
     table.add_column("")
-    table.add_column(" ".join(code[:2] for code in result.tree.order), no_wrap=True)
+    short = [code.split("-")[0] for code in result.tree.order]
+    wide = max(map(len, short))
+    table.add_column(" ".join(code.ljust(wide) for code in short), no_wrap=True)
     for row, code in zip(matrix, result.tree.order, strict=True):
-        cells = "".join(_SHADES[_step(value, low, high)] * 2 + " " for value in row)
-        table.add_row(f"{languages.parse(code).name} ({code})", cells.rstrip("\n"))
+        cells = " ".join(_SHADES[_step(value, low, high)] * wide for value in row)
+        table.add_row(f"{languages.parse(code).name} ({code})", cells)
     return table
 
 
@@ -90,7 +93,7 @@ def kinship_table(result: Spectrum) -> Table:
 
 
 def _range(matrix: Matrix) -> tuple[float, float]:
-    off = matrix[~(matrix == matrix.diagonal()) | (matrix < 1)]
+    off = matrix[~np.eye(len(matrix), dtype=bool)]
     return float(off.min()), float(off.max())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,34 +42,40 @@ class Tree:
     branches: tuple[Branch, ...]
 
 
-def cluster(codes: Sequence[str], distances: NDArray[np.float64], samples: Sequence[NDArray[np.float64]] = ()) -> Tree:
+Group = frozenset[int]  # numbers of the languages below a branch
+
+
+def cluster(codes: Sequence[str], distances: NDArray[np.float64], support: Mapping[Group, float]) -> Tree:
     """Cluster languages.
 
     Args:
         codes: of the languages, K of them, at least 2.
         distances: between them, shape (K, K), symmetric, zero diagonal.
-        samples: the same from bootstrap samples of the text.
+        support: of branches (:func:`linguabridge.spectrum.support.support`); others have none.
     """
-    joined = linkage(squareform(distances, checks=False), "average")
-    joined = optimal_leaf_ordering(joined, squareform(distances, checks=False))
-    groups = _groups(joined, len(codes))
-    found = [frozenset(_groups(linkage(squareform(one, checks=False), "average"), len(codes))) for one in samples]
+    condensed = squareform(distances, checks=False)
+    joined = optimal_leaf_ordering(linkage(condensed, "average"), condensed)
     branches = tuple(
         Branch(
             left=int(left),
             right=int(right),
             height=float(height),
             members=tuple(codes[i] for i in sorted(group)),
-            support=float(np.mean([group in one for one in found])) if found else 1.0,
+            support=support.get(group, 0.0),
         )
-        for (left, right, height, _), group in zip(joined, groups, strict=True)
+        for (left, right, height, _), group in zip(joined, _below(joined, len(codes)), strict=True)
     )
     return Tree(tuple(codes[int(i)] for i in leaves_list(joined)), branches)
 
 
-def _groups(joined: NDArray[np.float64], n: int) -> list[frozenset[int]]:
+def groups(distances: NDArray[np.float64]) -> list[Group]:
+    """The branches of the tree of these distances, by the languages below them."""
+    return _below(linkage(squareform(distances, checks=False), "average"), len(distances))
+
+
+def _below(joined: NDArray[np.float64], n: int) -> list[Group]:
     """The leaves below each branch."""
-    below: list[frozenset[int]] = [frozenset([i]) for i in range(n)]
+    below: list[Group] = [frozenset([i]) for i in range(n)]
     for left, right, _, _ in joined:
         below.append(below[int(left)] | below[int(right)])
     return below[n:]

@@ -7,8 +7,13 @@ import numpy as np
 from linguabridge import languages
 from linguabridge.families import are_kin
 from linguabridge.spectrum.results import (
+    CKA,
+    CONTROLS,
     CORRELATION,
+    HSIC,
+    JACCARD,
     LABELS,
+    OVERLAP,
     SHUFFLED,
     TOKENS,
     KinshipTest,
@@ -19,6 +24,8 @@ from linguabridge.words import listed, number, p_value, share
 
 LEVEL = 0.05
 _FEW = 6  # pairs named in a sentence, at most
+_ALIKE = 0.02  # layers whose separation differs by less are not told apart
+_SHORT = {OVERLAP: "overlap", JACCARD: "Jaccard", CKA: "CKA", HSIC: "HSIC"}
 _STRONG = 0.7  # correlation from which a control is said to account for most of the picture (half of the variance)
 
 
@@ -36,6 +43,7 @@ def paragraphs(result: Spectrum) -> tuple[str, ...]:
 def _neighbours(result: Spectrum) -> str:
     kin = [one for one in result.mutual if one.kin]
     strangers = [one for one in result.mutual if one.kin is False]
+    unknown = [one for one in result.mutual if one.kin is None]
     said = [f"How {result.model} relates {len(result.languages)} languages."]
     if not result.mutual:
         said.append("No two of them are each other's nearest neighbour.")
@@ -43,9 +51,12 @@ def _neighbours(result: Spectrum) -> str:
         said.append(f"Each other's nearest neighbours, and kin: {_pairs(kin)}.")
     if strangers:
         said.append(f"Each other's nearest neighbours, but no kin: {_pairs(strangers)}.")
-    others = _near_strangers(result)
-    if others:
-        said.append(f"Other pairs that are no kin, but nearer than the median pair of kin: {others}.")
+    if unknown:
+        said.append(f"Each other's nearest neighbours, of a family that is not known: {_pairs(unknown)}.")
+    if others := _by_other_measures(result):
+        said.append(f"No kin, but each other's nearest by another measure: {others}.")
+    if others := _near_strangers(result):
+        said.append(others)
     unsure = [one for one in result.mutual if one.support < 0.5]
     if unsure:
         said.append(f"Under half of the samples of the text confirm {_names(unsure)}.")
@@ -67,7 +78,13 @@ def _near_strangers(result: Spectrum) -> str:
     usual = float(np.median([value for value, _, _ in kin]))
     named = {frozenset((one.first, one.second)) for one in result.mutual}
     near = sorted((one for one in strangers if one[0] > usual and frozenset(one[1:]) not in named), reverse=True)
-    return _some([f"{_name(a)} and {_name(b)} ({number(value)})" for value, a, b in near])
+    if not near:
+        return ""
+    named_first = _some([f"{_name(a)} and {_name(b)} ({number(value)})" for value, a, b in near])
+    return (
+        f"Of the {len(strangers):,} pairs that are no kin, {len(near):,} more are nearer than the median pair of kin "
+        f"({number(usual)}): {named_first}."
+    )
 
 
 def _kinship(result: Spectrum) -> str:
@@ -85,6 +102,9 @@ def _kinship(result: Spectrum) -> str:
             f"{number(test.mantel.r)}, p {p_value(test.mantel.p)})."
         )
     if not said:
+        known = [path for path in result.families.values() if path]
+        if len(known) < 2:
+            return "The families of these languages are not known, so nothing can be compared with kinship."
         return "No two of these languages are of one family, so nothing can be compared with kinship."
     return " ".join(said)
 
@@ -136,10 +156,11 @@ def _layers(result: Spectrum) -> str:
     separated = [(value, layer) for layer, value in enumerate(curve.separation) if value is not None]
     said = []
     if separated:
-        most, least = max(separated), min(separated)
+        most, least = max(separated)[0], min(separated)[0]
         said.append(
-            f"Families stand apart most in layer {most[1]}, where a pair of kin is more alike than a pair that is none "
-            f"in {share(most[0])} of cases, and least in layer {least[1]} ({share(least[0])}; chance is 50 %)."
+            f"Families stand apart most in {_layers_of(separated, most)}, where a pair of kin is more alike than a "
+            f"pair that is none in up to {share(most)} of cases, and least in {_layers_of(separated, least)} (down to "
+            f"{share(least)}; chance is 50 %)."
         )
     alike = [(value, layer) for layer, value in enumerate(curve.between) if value is not None]
     if alike:
@@ -153,6 +174,28 @@ def _layers(result: Spectrum) -> str:
         f"{sum(counts.some):,} in several, {sum(counts.one):,} in one."
     )
     return " ".join(said)
+
+
+def _layers_of(values: list[tuple[float, int]], best: float) -> str:
+    """Layers within .02 of a value: nearer ones are not told apart."""
+    layers = sorted(layer for value, layer in values if abs(value - best) <= _ALIKE)
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    if layers == list(range(layers[0], layers[-1] + 1)):
+        return f"layers {layers[0]} to {layers[-1]}"
+    return f"layers {listed([str(layer) for layer in layers])}"
+
+
+def _by_other_measures(result: Spectrum) -> str:
+    """Pairs of no kin that are mutual nearest neighbours by CKA, overlap and so on alone."""
+    named = {frozenset((one.first, one.second)) for one in result.mutual}
+    found: dict[frozenset[str], list[str]] = {}
+    for measure, pairs in result.mutual_by_measure.items():
+        for a, b in pairs:
+            strangers = are_kin(result.families[a], result.families[b]) is False
+            if measure not in (*CONTROLS, CORRELATION) and strangers and frozenset((a, b)) not in named:
+                found.setdefault(frozenset((a, b)), []).append(_SHORT[measure])
+    return _some([f"{' and '.join(sorted(map(_name, pair)))} ({', '.join(by)})" for pair, by in found.items()])
 
 
 def basis(result: Spectrum) -> list[str]:
@@ -169,7 +212,9 @@ def basis(result: Spectrum) -> list[str]:
         f"The map shows {share(result.shown)} of the differences between languages.",
     ]
     if result.n_concepts:
-        said.append(f"CKA and HSIC compare the words for {result.n_concepts} concepts, named in every language.")
+        said.append(
+            f"CKA and HSIC compare the words for {result.n_concepts} concepts that all languages compared name."
+        )
     if len(result.languages) < 10:
         said.append("So few languages make tests of kinship weak; take their p-values with care.")
     return [*said, *result.notes]
