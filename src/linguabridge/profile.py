@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class BlockedProfile:
     """One language's statistics in one model, kept apart for blocks of its text, so that the text can be resampled."""
 
     space: NeuronSpace
-    positive: NDArray[np.unsignedinteger]  # (blocks, neurons): tokens at which the value is > 0
+    positive: NDArray[np.integer[Any]]  # (blocks, neurons): tokens at which the value is > 0
     total: NDArray[np.float64]  # (neurons,): sum of the values over all blocks
     tokens: NDArray[np.int64]  # (blocks,), none of them 0
     token_ids: NDArray[np.int64]  # (types,): the tokenizer's numbers that occur, ascending

@@ -63,6 +63,7 @@ def mutual_table(result: Spectrum) -> Table:
     for measure, pairs in result.mutual_by_measure.items():
         marked = (f"{a}–{b}{'*' if are_kin(result.families[a], result.families[b]) is False else ''}" for a, b in pairs)
         table.add_row(measure, "  ".join(marked))
+    table.caption = "Values of hsic are near 0 as a rule, so that chance decides which is the largest."
     return table
 
 
