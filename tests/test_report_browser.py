@@ -23,8 +23,8 @@ import vl_convert
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from linguabridge.commands.output import write_json
 from linguabridge.evaluation.files import write_folder
+from linguabridge.json_values import write_json
 from linguabridge.report.page import page as page_of
 from linguabridge.report.runs import read_runs
 from linguabridge.report.section import Figure, Section, Table
