@@ -114,3 +114,14 @@ def test_codes_are_those_of_the_dictionaries_and_data_sets(shared_data: Callable
     flores = [path.stem for path in shared_data("flores200/dev").glob("*.dev")]
     assert len(flores) == 27
     assert not [form for form in flores if "-" in parse(form).code]  # each is its language's usual script
+
+
+@pytest.mark.parametrize("text", ["Deutschh", "klingonesque", "Moroccanish", "Swahilii"])
+def test_the_beginning_of_a_word_is_no_name(text: str) -> None:
+    with pytest.raises(InputError, match="Unknown language"):
+        parse(text)
+
+
+@pytest.mark.parametrize(("text", "code"), [("Hakka Chinese", "hak"), ("Swahili language", "sw"), ("Arabisch", "ar")])
+def test_a_name_with_more_words_is_one(text: str, code: str) -> None:
+    assert parse(text).code == code

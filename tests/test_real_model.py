@@ -110,7 +110,8 @@ def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(
         assert mutual[frozenset(pair)].support > 0.9
     # No kin, and close all the same: shown just as plainly.
     assert mutual[frozenset(("tl", "sw"))].kin is False
-    assert "Tagalog and Swahili" in found.summary().split("no kin")[1]
+    assert "Tagalog and Swahili" in found.summary().split("but no kin:")[1].split(".")[0]
+    assert found.neighbours["zh"][1].code == "en"
     naive = {
         code: profile_text(model, load_text(None, parse(code), 0).lines(), max_tokens=1500).probability
         for code in ("tl", "sw")

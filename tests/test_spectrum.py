@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from linguabridge.errors import InputError
 from linguabridge.families import are_kin, family_path
 from linguabridge.languages import parse
 from linguabridge.lexicons import load_cldr
+from linguabridge.spectrum.agreement import Mantel, NeighbourShare
 from linguabridge.spectrum.files import write_folder
 from linguabridge.spectrum.kinship import letters
-from linguabridge.spectrum.results import LABELS, Spectrum
+from linguabridge.spectrum.results import LABELS, KinshipTest, Spectrum
 from linguabridge.spectrum.settings import SpectrumSettings, check_languages
 from linguabridge.spectrum.spectrum import lexicon_languages, spectrum
 from linguabridge.spectrum.support import mutual_pairs
@@ -107,11 +109,25 @@ def test_counts_add_up_to_the_union_of_top_sets(found: Spectrum) -> None:
 
 def test_the_answer_is_in_words(found: Spectrum) -> None:
     said = paragraphs(found)
-    assert len(said) == 4
-    assert "7 languages" in said[0]
-    assert "by chance" in said[1]
-    assert "overlap of token frequencies" in said[2]
+    assert "too few languages to tell" in said[0]  # 4 of the 7 have kin among the others
+    assert "each other's nearest" in said[1].lower()
     assert any("400 tokens" in one for one in basis(found))
+    assert any("names of emoji" in one for one in basis(found))
+
+
+def test_the_verdict_comes_with_its_evidence(found: Spectrum) -> None:
+    kin = KinshipTest("correlation", "family", NeighbourShare(12, 11 / 12, 0.21, 0.0004), Mantel(105, 0.6, 0.01), None)
+    tokens = KinshipTest("correlation", "tokens", None, Mantel(105, 0.86, 0.001), None)
+    said = paragraphs(replace(found, kinship=(kin, tokens)))[0]
+    assert "keeps language families together: 11 of 12 languages with kin" in said
+    assert "2.5 would by chance (p <.001)" in said
+    assert "Most of the picture can be had from the overlap of token frequencies alone" in said
+    assert "74 % of its variance" in said
+    weak = replace(kin, neighbours=NeighbourShare(12, 0.4, 0.21, 0.1))
+    by_luck = replace(tokens, mantel=Mantel(105, 0.99, 0.3))
+    said = paragraphs(replace(found, kinship=(weak, by_luck)))[0]
+    assert "is not shown to keep language families together: 4.8 of 12" in said
+    assert "No certain part of the picture" in said
 
 
 def test_the_same_seed_gives_the_same_bytes(found: Spectrum, tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
@@ -221,7 +237,7 @@ def test_the_command_prints_words_and_writes_both_files(run, tiny_model: Callabl
     options = ("--tokens", 300, "--samples", 100, "--concepts", 40, "--top-rate", 0.1, "--no-shuffled")
     ended = run("spectrum", *CODES, "--model", tiny_model("llama"), *options, "--out", "there")
     assert ended.code == 0
-    assert "relates 7 languages" in ended.out
+    assert "language families together" in ended.out
     assert "linguabridge report there" in ended.out
     assert Path("there/spectrum.json").exists()
     assert Path("there/pairs.parquet").exists()

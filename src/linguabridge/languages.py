@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import langcodes
+from language_data.names import TRIES, name_to_code, normalize_name
 from language_data.population_data import LANGUAGE_SPEAKING_POPULATION
 from rapidfuzz import fuzz, process
 
@@ -165,12 +166,24 @@ def _code_of_name(text: str) -> str | None:
         return None
     if folded in _reference_names():
         return _reference_names()[folded]
-    if "(" not in text:  # langcodes leaves out what stands in parentheses: "Serbian (Latin)" would be plain Serbian
+    # langcodes leaves out what stands in parentheses: "Serbian (Latin)" would be plain Serbian.
+    if "(" not in text and _begins_with_a_name(text):
         try:
             return _shortest_code(langcodes.Language.get(langcodes.find(text).to_tag()).prefer_macrolanguage())
         except (LookupError, ValueError):  # UnicodeError is a ValueError
             pass
     return _known_names().get(folded)
+
+
+def _begins_with_a_name(text: str) -> bool:
+    """Whether a text is a language's name, in any language, perhaps with more words: "Hakka Chinese".
+
+    langcodes also takes the beginning of a word for a name: "Deutschh" would be German, "Moroccan" Moro.
+    """
+    name_to_code("language", text)  # loads the names, once
+    names, wanted = TRIES["und/name_to_language"], normalize_name(text)
+    beginnings = names.prefixes(wanted)
+    return bool(beginnings) and wanted[len(beginnings[-1]) :][:1] in ("", " ")
 
 
 def _shortest_code(language: langcodes.Language) -> str | None:

@@ -87,8 +87,9 @@ def kinship_table(result: Spectrum) -> Table:
             p_value(left.p) if left else "",
         )
     table.caption = (
-        "nearest: languages whose nearest neighbour is of their family (script). Mantel r: correlation of distances; "
-        "without tokens: with the overlap of token frequencies taken out. shuffled and tokens are controls."
+        "nearest: languages whose nearest neighbour is of their family (script); those equally near count in parts. "
+        "Mantel r: correlation of distances; without tokens: with the overlap of token frequencies taken out. "
+        f"Controls: {', '.join(one.name for one in result.controls)}."
     )
     return table
 

@@ -6,9 +6,11 @@ import numpy as np
 
 from linguabridge import languages
 from linguabridge.families import are_kin
+from linguabridge.spectrum.agreement import Mantel, NeighbourShare
 from linguabridge.spectrum.results import (
     CKA,
     CORRELATION,
+    HSIC,
     JACCARD,
     LABELS,
     OVERLAP,
@@ -21,9 +23,14 @@ from linguabridge.spectrum.results import (
 from linguabridge.words import listed, number, p_value, share
 
 LEVEL = 0.05
+FEWEST_WITH_KIN = 6  # languages that have kin in the set, to say anything of families
 _FEW = 6  # pairs named in a sentence, at most
 _ALIKE = 0.02  # layers whose separation differs by less are not told apart
-_SHORT = {OVERLAP: "overlap", JACCARD: "Jaccard", CKA: "CKA"}
+_SHORT = {OVERLAP: "overlap", JACCARD: "Jaccard", CKA: "CKA"}  # those whose mutual neighbours are told
+_NAMES = (
+    "That text is lists of short names of emoji, symbols and things, not sentences; loanwords and names left in "
+    "English count like any others. For running text give --texts."
+)
 _STRONG = 0.7  # correlation from which a control is said to account for most of the picture (half of the variance)
 
 
@@ -33,18 +40,71 @@ def summary(result: Spectrum) -> str:
 
 
 def paragraphs(result: Spectrum) -> tuple[str, ...]:
-    """The answer, a paragraph each: neighbours, kinship, script and tokenizer, layers."""
-    found = (_neighbours(result), _kinship(result), _controls(result), _layers(result))
+    """The answer, a paragraph each: the verdict, who is near whom, kinship and script, layers."""
+    found = (_verdict(result), _neighbours(result), _kinship(result), _layers(result))
     return tuple(one for one in found if one)
+
+
+def _verdict(result: Spectrum) -> str:
+    """Whether families keep together, and how much of that needs no network."""
+    test = find_test(result, CORRELATION, "family")
+    near = test.neighbours if test else None
+    if near is None:
+        known = sum(bool(path) for path in result.families.values())
+        why = "no two of them are of one language family" if known >= 2 else "their families are not known"
+        return f"Whether {result.model} keeps language families together cannot be told from these languages: {why}."
+    if near.n < FEWEST_WITH_KIN:
+        return (
+            f"These are too few languages to tell whether {result.model} keeps language families together: "
+            f"{near.n} of {len(result.languages)} have kin (a language of the same family) among the others, and "
+            f"{FEWEST_WITH_KIN} are needed."
+        )
+    keeps = "keeps language families together" if near.p < LEVEL else "is not shown to keep language families together"
+    said = [
+        f"{result.model} {keeps}: {_hits(near)} languages with kin (a language of the same family) among the others "
+        f"have one of them as nearest neighbour, {near.n * near.chance:.1f} would by chance (p {p_value(near.p)})."
+    ]
+    return " ".join([*said, *_without_network(result)])
+
+
+def _without_network(result: Spectrum) -> list[str]:
+    """How much of the picture is there without the network, and without word order."""
+    said = []
+    for name, what in (
+        (TOKENS, "the overlap of token frequencies alone, without the network,"),
+        (SHUFFLED, "text with its tokens shuffled"),
+    ):
+        test = find_test(result, CORRELATION, name)
+        if test and test.mantel:
+            r, p = test.mantel.r, test.mantel.p
+            most = "Most" if r >= _STRONG and p < LEVEL else "Part" if r > 0 and p < LEVEL else "No certain part"
+            said.append(
+                f"{most} of the picture can be had from {what} (r {number(r)}: {share(r * r)} of its variance; p "
+                f"{p_value(p)})."
+            )
+    family = find_test(result, CORRELATION, "family")
+    if family and family.given_tokens:
+        left = family.given_tokens
+        remains = "remains" if left.p < LEVEL and left.r > 0 else "is not shown to remain"
+        said.append(
+            f"With the overlap of tokens taken out, agreement with the family tree {remains} (partial Mantel's r "
+            f"{number(left.r)}, p {p_value(left.p)})."
+        )
+    return said
+
+
+def _hits(near: NeighbourShare) -> str:
+    """``11 of 12``; neighbours that are equally near count in parts."""
+    return f"{round(near.share * near.n, 1):g} of {near.n}"
 
 
 def _neighbours(result: Spectrum) -> str:
     kin = [one for one in result.mutual if one.kin]
     strangers = [one for one in result.mutual if one.kin is False]
     unknown = [one for one in result.mutual if one.kin is None]
-    said = [f"How {result.model} relates {len(result.languages)} languages."]
+    said = []
     if not result.mutual:
-        said.append("No two of them are each other's nearest neighbour.")
+        said.append("No two languages are each other's nearest neighbour.")
     if kin:
         said.append(f"Each other's nearest neighbours, and kin: {_pairs(kin)}.")
     if strangers:
@@ -79,81 +139,71 @@ def _near_strangers(result: Spectrum) -> str:
     if not near:
         return ""
     named_first = _some([f"{_name(a)} and {_name(b)} ({number(value)})" for value, a, b in near])
+    are = "is" if len(near) == 1 else "are"
     return (
-        f"Of the {len(strangers):,} pairs that are no kin, {len(near):,} more are nearer than the median pair of kin "
-        f"({number(usual)}): {named_first}."
+        f"Of the {len(strangers):,} pairs that are no kin, {len(near):,} more {are} nearer than half of the kin are "
+        f"(above {number(usual)}): {named_first}."
     )
 
 
 def _kinship(result: Spectrum) -> str:
+    """Distances in the tree and in files, other measures, scripts; nothing where languages are too few."""
     test = find_test(result, CORRELATION, "family")
+    near = test.neighbours if test else None
     said = []
-    if test and test.neighbours:
-        near = test.neighbours
+    if test and test.mantel and near and near.n >= FEWEST_WITH_KIN:
         said.append(
-            f"Of the {near.n} languages with kin among the others, {share(near.share)} have their nearest neighbour in "
-            f"their own family; {share(near.chance)} would by chance (p {p_value(near.p)})."
+            f"Distance in the model {_goes_with(test.mantel)} distance in the family tree{_mantel(test.mantel)}."
         )
-    if test and test.mantel:
-        said.append(
-            f"Distance in the model goes {_with(test.mantel.r)} distance in the family tree (Mantel's r "
-            f"{number(test.mantel.r)}, p {p_value(test.mantel.p)})."
-        )
-    if not said:
-        known = [path for path in result.families.values() if path]
-        if len(known) < 2:
-            return "The families of these languages are not known, so nothing can be compared with kinship."
-        return "No two of these languages are of one family, so nothing can be compared with kinship."
-    return " ".join(said)
-
-
-def _with(r: float) -> str:
-    return "with" if r > 0 else "against"
-
-
-def _controls(result: Spectrum) -> str:
-    """How much of the picture is there without the network, and without word order."""
-    said = []
-    for name, what in (
-        (TOKENS, "the overlap of token frequencies, in which the network has no part,"),
-        (SHUFFLED, "the same computed on shuffled tokens"),
-    ):
-        test = find_test(result, CORRELATION, name)
-        if test and test.mantel:
-            r = test.mantel.r
+        said += _other_measures(result)
+    for path in result.settings.distances:
+        mine = find_test(result, CORRELATION, path.stem)
+        if mine and mine.mantel:
             said.append(
-                f"The picture agrees with {what} by r {number(r)} ({share(r * r)} of its variance)"
-                f"{': much of it is there already' if r >= _STRONG else ''}."
+                f"Distance in the model {_goes_with(mine.mantel)} the distances of {path.name}{_mantel(mine.mantel)}."
             )
+        else:
+            said.append(f"{path.name} has too few distances of these languages, or all alike: nothing to compare with.")
     script = find_test(result, CORRELATION, "script")
-    if script and script.neighbours:
-        near = script.neighbours
+    if script and script.neighbours and script.neighbours.n >= FEWEST_WITH_KIN:
+        alike = script.neighbours
+        han = ", Japanese counted with Chinese," if {"ja", "zh"} <= set(result.codes) else ""
         said.append(
-            f"{share(near.share)} of {near.n} languages have a nearest neighbour in their own script "
-            f"({share(near.chance)} by chance, p {p_value(near.p)})."
+            f"{_hits(alike)} languages that share their script with another{han} have their nearest neighbour in it "
+            f"({alike.n * alike.chance:.1f} by chance, p {p_value(alike.p)})."
         )
-    tokens = find_test(result, TOKENS, "family")
-    if tokens and tokens.neighbours:
-        said.append(
-            f"By tokens alone, {share(tokens.neighbours.share)} of nearest neighbours are of one family "
-            f"({share(tokens.neighbours.chance)} by chance)."
-        )
-    family = find_test(result, CORRELATION, "family")
-    if family and family.given_tokens:
-        left = family.given_tokens
-        verdict = "remains" if left.p < LEVEL and left.r > 0 else "is not shown to remain"
-        said.append(
-            f"With the overlap of tokens taken out, agreement with the family tree {verdict} (partial Mantel's r "
-            f"{number(left.r)}, p {p_value(left.p)})."
-        )
+        if left := script.given_tokens:
+            more = "matters" if left.p < LEVEL and left.r > 0 else "is not shown to matter"
+            said.append(f"With the overlap of tokens taken out, script {more}{_mantel(left)}.")
     return " ".join(said)
+
+
+def _goes_with(one: Mantel) -> str:
+    return "goes with" if one.p < LEVEL else "is not shown to go with"
+
+
+def _mantel(one: Mantel) -> str:
+    return f" (Mantel's r {number(one.r)}, p {p_value(one.p)})"
+
+
+def _other_measures(result: Spectrum) -> list[str]:
+    """How many have kin nearest by the measures beside the correlation, and by tokens alone."""
+    named = []
+    for measure, called in (*_SHORT.items(), (HSIC, "HSIC"), (TOKENS, "tokens alone")):
+        test = find_test(result, measure, "family")
+        if test and test.neighbours:
+            near = test.neighbours
+            chance = "" if near.p < LEVEL else ", no more than by chance"
+            named.append(f"{_hits(near)} by {called} (p {p_value(near.p)}{chance})")
+    return [f"By other measures, kin are nearest for {listed(named)}."] if named else []
 
 
 def _layers(result: Spectrum) -> str:
     curve = next(one for one in result.curves if one.measure == CORRELATION)
     separated = [(value, layer) for layer, value in enumerate(curve.separation) if value is not None]
+    test = find_test(result, CORRELATION, "family")
     said = []
-    if separated:
+    if separated and test and test.neighbours and test.neighbours.n >= FEWEST_WITH_KIN:
         most, least = max(separated)[0], min(separated)[0]
         said.append(
             f"Families stand apart most in {_layers_of(separated, most)}, where a pair of kin is more alike than a "
@@ -207,18 +257,31 @@ def basis(result: Spectrum) -> list[str]:
     where = listed(sources) if len(sources) <= 3 else f"{sources[0]} and {len(sources) - 1} more"
     said = [
         f"Neurons were read on {spread} tokens a language ({where}).",
+        *([_NAMES] if "Unicode CLDR names" in sources else []),
         f"Top sets hold {100 * result.settings.top_rate:g} % of all {sum(result.widths):,} neurons.",
         f"Nearest neighbours, tree and map rest on the {LABELS[CORRELATION]}; support is the share of "
         f"{result.settings.samples:,} bootstrap samples of the text in which a branch or a neighbour comes out.",
-        f"The map shows {share(result.shown)} of the differences between languages.",
+        _map(result),
     ]
+    if not result.settings.shuffled:
+        said.append("The control on shuffled text was left out (--no-shuffled).")
     if result.n_concepts:
         said.append(
             f"CKA and HSIC compare the words for {result.n_concepts} concepts that all languages compared name."
         )
-    if len(result.languages) < 10:
-        said.append("So few languages make tests of kinship weak; take their p-values with care.")
     return [*said, *result.notes]
+
+
+def _map(result: Spectrum) -> str:
+    """How much the map shows, and how many languages it puts beside another than their nearest."""
+    apart = np.linalg.norm(result.points[:, None] - result.points[None], axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    beside = [result.codes[int(i)] for i in apart.argmin(axis=1)]
+    wrong = sum(near[0].code != other for near, other in zip(result.neighbours.values(), beside, strict=True))
+    return (
+        f"The map shows {share(result.shown)} of the differences between languages; on it, {wrong} of "
+        f"{len(result.languages)} stand beside another language than their nearest."
+    )
 
 
 def find_test(result: Spectrum, measure: str, known: str) -> KinshipTest | None:
