@@ -70,14 +70,15 @@ def mutual_table(result: Spectrum) -> Table:
 def kinship_table(result: Spectrum) -> Table:
     """Agreement of every measure and control with what is known."""
     table = new_table("Agreement with what is known about languages")
-    columns = ("measure", "known", "nearest", "chance", "p", "Mantel r", "p", "without tokens", "p")
-    for position, name in enumerate(columns):
-        table.add_column(name, justify="left" if position < 2 else "right")
+    table.add_column("measure", min_width=11)
+    table.add_column("known", min_width=8, overflow="fold")
+    for name in ("nearest", "chance", "p", "Mantel r", "p", "without tokens", "p"):
+        table.add_column(name, justify="right")
     for one in result.kinship:
         near, mantel, left = one.neighbours, one.mantel, one.given_tokens
         table.add_row(
-            one.measure,
-            one.known,
+            one.measure.replace("_", " "),
+            one.known.replace("_", " "),
             share(near.share) if near else "",
             share(near.chance) if near else "",
             p_value(near.p) if near else "",

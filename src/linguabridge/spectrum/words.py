@@ -71,7 +71,7 @@ def _without_network(result: Spectrum) -> list[str]:
     """How much of the picture is there without the network, and without word order."""
     said = []
     for name, what in (
-        (TOKENS, "the overlap of token frequencies alone, without the network,"),
+        (TOKENS, "the overlap of token frequencies alone, without the network"),
         (SHUFFLED, "text with its tokens shuffled"),
     ):
         test = find_test(result, CORRELATION, name)
