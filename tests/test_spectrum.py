@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from linguabridge.cache import Cache
 from linguabridge.errors import InputError
@@ -24,6 +26,7 @@ from linguabridge.spectrum.results import LABELS, KinshipTest, Spectrum
 from linguabridge.spectrum.settings import SpectrumSettings, check_languages
 from linguabridge.spectrum.spectrum import lexicon_languages, spectrum
 from linguabridge.spectrum.support import mutual_pairs
+from linguabridge.spectrum.tables import distances_table, kin_table, mutual_table, neighbours_table
 from linguabridge.spectrum.words import basis, paragraphs
 
 CODES = ("pt", "es", "ar", "he", "sw", "zh", "ja")
@@ -327,3 +330,10 @@ def test_a_file_of_distances_with_a_name_of_ours_is_refused(name: str) -> None:
         SpectrumSettings(distances=(Path(name),))
     with pytest.raises(InputError, match="rename it"):
         SpectrumSettings(distances=(Path("a/x.tsv"), Path("b/x.tsv")))
+
+
+def test_no_number_is_cut_on_a_narrow_terminal(found: Spectrum) -> None:
+    for table in (neighbours_table(found), mutual_table(found), kin_table(found), distances_table(found)):
+        console = Console(width=60, file=io.StringIO())
+        console.print(table)
+        assert "…" not in console.file.getvalue()  # type: ignore[attr-defined]

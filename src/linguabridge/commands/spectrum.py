@@ -107,13 +107,19 @@ def spectrum(
 
 def show(result: Spectrum, folder: Path, console: Console) -> None:
     """Print a spectrum: words first, then the tables."""
-    from linguabridge.spectrum.tables import heat_map, kinship_table, mutual_table, neighbours_table
+    from linguabridge.spectrum.tables import distances_table, heat_map, kin_table, mutual_table, neighbours_table
     from linguabridge.spectrum.words import basis, paragraphs
 
     console.print()
     for text in paragraphs(result):
         console.print(Padding(text, (0, 0, 1, 0)), highlight=False, markup=False)
-    shown = (heat_map(result), neighbours_table(result), mutual_table(result), kinship_table(result))
+    shown = (
+        heat_map(result),
+        neighbours_table(result),
+        mutual_table(result),
+        kin_table(result),
+        distances_table(result),
+    )
     for table in filter(None, shown):
         console.print(table)
         console.print()

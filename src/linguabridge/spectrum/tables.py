@@ -67,32 +67,40 @@ def mutual_table(result: Spectrum) -> Table:
     return table
 
 
-def kinship_table(result: Spectrum) -> Table:
-    """Agreement of every measure and control with what is known."""
-    table = new_table("Agreement with what is known about languages")
-    table.add_column("measure", min_width=11)
-    table.add_column("known", min_width=8, overflow="fold")
-    for name in ("nearest", "chance", "p", "Mantel r", "p", "without tokens", "p"):
-        table.add_column(name, justify="right")
+def kin_table(result: Spectrum) -> Table:
+    """How often the nearest neighbour is of the same family or script, by every measure and control."""
+    table = new_table("Nearest neighbours of the same family, of the same script")
+    for position, name in enumerate(("measure", "known", "nearest", "chance", "p")):
+        table.add_column(name, justify="left" if position < 2 else "right")
     for one in result.kinship:
-        near, mantel, left = one.neighbours, one.mantel, one.given_tokens
-        table.add_row(
-            one.measure.replace("_", " "),
-            one.known.replace("_", " "),
-            share(near.share) if near else "",
-            share(near.chance) if near else "",
-            p_value(near.p) if near else "",
-            number(mantel.r) if mantel else "",
-            p_value(mantel.p) if mantel else "",
-            number(left.r) if left else "",
-            p_value(left.p) if left else "",
-        )
+        if near := one.neighbours:
+            table.add_row(_words(one.measure), one.known, share(near.share), share(near.chance), p_value(near.p))
+    table.caption = f"Those that are equally near count in parts. {_controls(result)}"
+    return table
+
+
+def distances_table(result: Spectrum) -> Table:
+    """Agreement of distances in the model with known ones, by every measure and control."""
+    table = new_table("Distances in the model and known ones")
+    for position, name in enumerate(("measure", "known", "Mantel r", "p", "no tokens", "p")):
+        table.add_column(name, justify="left" if position < 2 else "right")
+    for one in result.kinship:
+        if one.mantel:
+            left = (number(one.given_tokens.r), p_value(one.given_tokens.p)) if one.given_tokens else ("", "")
+            table.add_row(_words(one.measure), _words(one.known), number(one.mantel.r), p_value(one.mantel.p), *left)
     table.caption = (
-        "nearest: languages whose nearest neighbour is of their family (script); those equally near count in parts. "
-        "Mantel r: correlation of distances; without tokens: with the overlap of token frequencies taken out. "
-        f"Controls: {', '.join(one.name for one in result.controls)}."
+        "Mantel r: correlation of distances. no tokens: with the overlap of token frequencies taken out. "
+        f"{_controls(result)}"
     )
     return table
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _controls(result: Spectrum) -> str:
+    return f"Controls: {', '.join(_words(one.name) for one in result.controls)}."
 
 
 def _range(matrix: Matrix) -> tuple[float, float]:
