@@ -37,7 +37,8 @@ def neighbours_table(result: Spectrum) -> Table:
     """Each language's nearest neighbours."""
     table = new_table(f"Nearest neighbours by {LABELS[CORRELATION]}")
     for name in ("language", "family", "nearest", "", "support", "kin", "then"):
-        table.add_column(name, justify="right" if name in ("", "support") else "left")
+        figures = name in ("", "support")
+        table.add_column(name, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
     for one in result.languages:
         first, *others = result.neighbours[one.code]
         family = result.families[one.code]
@@ -71,7 +72,7 @@ def kin_table(result: Spectrum) -> Table:
     """How often the nearest neighbour is of the same family or script, by every measure and control."""
     table = new_table("Nearest neighbours of the same family, of the same script")
     for position, name in enumerate(("measure", "known", "nearest", "chance", "p")):
-        table.add_column(name, justify="left" if position < 2 else "right")
+        table.add_column(name, justify="left" if position < 2 else "right", no_wrap=position >= 2, overflow="fold")
     for one in result.kinship:
         if near := one.neighbours:
             table.add_row(_words(one.measure), one.known, share(near.share), share(near.chance), p_value(near.p))
@@ -83,7 +84,7 @@ def distances_table(result: Spectrum) -> Table:
     """Agreement of distances in the model with known ones, by every measure and control."""
     table = new_table("Distances in the model and known ones")
     for position, name in enumerate(("measure", "known", "Mantel r", "p", "no tokens", "p")):
-        table.add_column(name, justify="left" if position < 2 else "right")
+        table.add_column(name, justify="left" if position < 2 else "right", no_wrap=position >= 2, overflow="fold")
     for one in result.kinship:
         if one.mantel:
             left = (number(one.given_tokens.r), p_value(one.given_tokens.p)) if one.given_tokens else ("", "")
