@@ -375,9 +375,14 @@ def test_files_are_watched_with_those_beside_them(tmp_path: Path) -> None:
 
 
 def start(*words: str) -> subprocess.Popen[str]:
-    code = "import sys, typer\nfrom linguabridge.commands.view import view\ntyper.run(view)"
+    code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a test run in the background ignores it
+        "from linguabridge.cli import main\n"
+        "main()"
+    )
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    return subprocess.Popen([sys.executable, "-c", code, *words], **pipes)
+    return subprocess.Popen([sys.executable, "-c", code, "view", *words], **pipes)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C as POSIX systems do")
