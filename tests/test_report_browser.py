@@ -340,7 +340,7 @@ def test_hostile_texts_stay_texts(show: Show) -> None:
 
 def test_words_have_their_direction_and_language(show: Show) -> None:
     page = show([samples.section()])
-    for table in ("main .part > .scroll table", ".browser table"):
+    for table in ("main .part > .wide table", ".browser table"):
         for code, way in (("he", "rtl"), ("ar", "rtl"), ("ja", "ltr")):
             word = page.locator(f"{table} bdi[lang={code}]").first
             assert word.evaluate("one => getComputedStyle(one).direction") == way

@@ -20,14 +20,18 @@ import vl_convert
 import made_up
 from linguabridge.errors import InputError
 from linguabridge.evaluation.files import read_rows, summary_body, write_folder
-from linguabridge.report import theme
+from linguabridge.evaluation.settings import ORACLE
+from linguabridge.report import evaluated, theme
 from linguabridge.report.charts import distinct, identifier, language_label, measured
 from linguabridge.report.files import csv_of, write_figures
+from linguabridge.report.kinds import family_looks
 from linguabridge.report.labels import placed
 from linguabridge.report.runs import Run
-from linguabridge.report.section import Figure, Section, Table, Written
-from linguabridge.report.sections import make_sections
-from linguabridge.spectrum.results import LABELS
+from linguabridge.report.section import Figure, Section, Share, Table, Written
+from linguabridge.report.sections import make_sections, title_of
+from linguabridge.spectrum.results import LABELS, TOKENS
+from linguabridge.tasks import NAMES
+from linguabridge.words import share
 
 HOSTILE = """<script>alert("1")</script>'};--"""
 
@@ -72,6 +76,10 @@ def related() -> Section:
     return make_sections([spectrum_run()])[0]
 
 
+def run_model(section: Section) -> str:
+    return dict(section.manifest)["model"]
+
+
 def figures(section: Section) -> dict[str, Figure]:
     return {one.name: one for one in section.parts if isinstance(one, Figure)}
 
@@ -109,6 +117,7 @@ def test_the_ranking_is_that_of_the_result() -> None:
     assert figure.table.rows == tuple((r["bridge"], r["score"], r["low"], r["high"], r["best"]) for r in rows)
     candidates = tables(recommended())["Candidates"]
     assert [row[:2] for row in candidates.rows] == [(language_label(one["code"]), one["score"]) for one in wanted]
+    assert isinstance(candidates.rows[0][3], Share)
     assert candidates.rows[0][2:] == ("[.040, .090]", 0.9, 59, 0.7, 0.8)
 
 
@@ -178,7 +187,9 @@ def test_without_a_check_there_is_none() -> None:
 def test_words_come_first_and_origins_last() -> None:
     run = recommendation_run()
     section = recommended()
-    assert "\n\n".join((*section.summary, *section.notes)) == run.body["summary"]
+    assert "\n\n".join((*section.summary, " ".join(section.notes))) == run.body["summary"]
+    assert len(section.notes) >= 6  # a sentence each
+    assert all(one.endswith(".") and one[0].isupper() for one in section.notes)
     assert section.summary[0].startswith("Finnish")
     manifest = dict(section.manifest)
     assert manifest["weights (SHA-256)"] == "ab" * 32
@@ -242,13 +253,46 @@ def test_the_summary_is_the_commands_own(evaluation_run: Run) -> None:
     from linguabridge.evaluation.words import headline
 
     (section,) = make_sections([evaluation_run])
-    assert "\n\n".join(section.summary) == headline(made_up.evaluation())
+    assert section.summary[0] == "Of 6 comparisons, 3 show that a bridge helps."  # the oracle is none of them
+    assert "\n\n".join(section.summary[1:]) == headline(made_up.evaluation())
     assert section.title == "Arabic → Hebrew, Swahili → Hebrew: does a bridge help"
     manifest = dict(section.manifest)
     assert manifest["setting: limit"] == "40"
     assert manifest["setting: tasks"] == "bli, translate"
     assert manifest["seed"] == "0"
     assert section.command == "linguabridge evaluate ar:he"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        (("unclear",) * 12, "In none of 12 comparisons does a bridge show a clear difference."),
+        (
+            ("helps", "helps", "hurts", "unclear"),
+            "Of 4 comparisons, 2 show that a bridge helps and 1 that it does harm.",
+        ),
+        (("hurts", "unclear"), "Of 2 comparisons, 1 shows that a bridge does harm."),
+        (("unclear",), "The one comparison shows no clear difference."),
+        (("helps",), "The one comparison shows that a bridge helps."),
+    ],
+)
+def test_all_verdicts_are_one_sentence(
+    verdicts: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made_up.evaluation().results[0]
+    bridged = next(one for one in found.arms if one.fair and one.name != ORACLE)
+    left = iter(verdicts)
+    monkeypatch.setattr(evaluated, "verdict", lambda *_: next(left))
+    assert evaluated._overall([replace(found, arms=(found.arms[0], *[bridged] * len(verdicts)))]) == [sentence]
+    assert evaluated._overall([replace(found, arms=found.arms[:1])]) == []
+
+
+def test_tasks_are_named_in_words(evaluation_run: Run) -> None:
+    (section,) = make_sections([evaluation_run])
+    assert figures(section)["bli-difference"].title == "Word translation (bli): does a bridge help?"
+    assert "Translation (translate): every way in figures" in tables(section)
+    assert set(evaluated._TASKS) == set(NAMES)
+    assert evaluated.in_words("my own") == "my own"
 
 
 def test_every_item_of_an_evaluation_can_be_browsed(evaluation_run: Run) -> None:
@@ -324,6 +368,31 @@ def test_brackets_span_just_the_languages_of_a_branch() -> None:
     leaves = found["tree"].spec["datasets"]["leaves"]
     assert [row["language"] for row in leaves] == [language_label(code) for code in tree["order"]]
     assert [row[1:] for row in found["tree"].table.rows] == [(b["height"], b["support"]) for b in tree["branches"]]
+
+
+@pytest.mark.parametrize("n", [3, 15, 40])
+def test_every_sure_branch_says_its_support(n: int) -> None:
+    run = spectrum_run(n)
+    figure = figures(make_sections([run])[0])["tree"]
+    *sure, _ = run.body["tree"]["branches"]  # the last holds all languages, in every sample
+    wanted = sorted(share(one["support"]) for one in sure if one["support"] >= 0.5)
+    assert wanted
+    assert sorted(re.findall(r">((?:&gt;|&lt;)?\d+ %)</text>", svg(figure))) == [
+        one.replace(">", "&gt;").replace("<", "&lt;") for one in wanted
+    ]
+
+
+def test_controls_are_spoken_of_where_they_are() -> None:
+    run = spectrum_run(4)
+    matrix = figures(make_sections([run])[0])["matrix"]
+    assert "is there without word order" in matrix.caption
+    assert "is there without the network" in matrix.caption
+    for name in [one for one in run.body["controls"] if one != TOKENS]:
+        del run.body["controls"][name], run.body["mutual_by_measure"][name]
+    section = make_sections([run])[0]
+    for text in (figures(section)["matrix"].caption, *(one.caption for one in tables(section).values())):
+        assert "huffled" not in text
+    assert "What the overlap of token frequencies shows, too" in figures(section)["matrix"].caption
 
 
 def test_the_map_has_equal_units_on_both_axes() -> None:
@@ -475,6 +544,14 @@ def test_names_and_titles_of_sections_differ(evaluation_run: Run) -> None:
     assert titles[2].endswith("copy.json")
 
 
+def test_a_page_is_called_by_what_is_on_it(evaluation_run: Run) -> None:
+    found = make_sections([recommendation_run(), spectrum_run(4), evaluation_run])
+    assert title_of(found[:1]) == found[0].title
+    assert title_of(found[:2]) == "Arabic → Hebrew: which bridge · How tiny relates 4 languages"
+    assert title_of(found) == "Arabic → Hebrew: which bridge · How tiny relates 4 languages · and 1 more"
+    assert len(title_of([replace(one, title="long " * 40) for one in found])) <= 100
+
+
 def test_same_runs_give_the_same_specs() -> None:
     first, second = (make_sections([recommendation_run(), spectrum_run(4)]) for _ in range(2))
     assert first == second
@@ -518,6 +595,8 @@ def test_every_figure_is_written_in_four_forms(tmp_path: Path) -> None:
     for path in paths[:4]:
         assert path.read_bytes().startswith(starts[path.suffix])
     assert "Finnish (fi)" in paths[0].read_text("utf-8")
+    assert run_model(section) in paths[0].read_text("utf-8")  # a file stands alone
+    assert "How much each candidate" in paths[0].read_text("utf-8")
     rows = list(csv.reader(io.StringIO(paths[3].read_text("utf-8"))))
     assert [float(row[1]) for row in rows[1:]] == [near(0.064321), near(0.054321), near(0.044321)]
     before = [path.read_bytes() for path in paths if path.suffix in (".svg", ".csv")]
@@ -576,12 +655,20 @@ def test_colours_stand_out_from_white_and_from_black() -> None:
         r, g, b = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
-    for name in ("BLUE", "ORANGE", "GREEN", "PINK", "SKY", "VERMILION", "GREY"):
+    for name in ("BLUE", "ORANGE", "GREEN", "PINK", "SKY", "VERMILION", "OLIVE", "BROWN", "GREY"):
         mark = luminance(getattr(theme, name))
         for config in (theme.LIGHT, theme.DARK):
             page = luminance(config["background"])
             assert (max(mark, page) + 0.05) / (min(mark, page) + 0.05) >= 3, name
     assert theme.LIGHT.keys() == theme.DARK.keys()
+
+
+def test_eight_families_have_eight_colours_and_shapes() -> None:
+    looks = family_looks([f"Family {i}" for i in range(10)])
+    colours, shapes = (looks[key].to_dict()["scale"]["range"] for key in ("color", "shape"))
+    assert len(set(colours[:8])) == 8
+    assert len(set(shapes)) == 10
+    assert colours.count(theme.BLUE) == 1
 
 
 def test_labels_cover_neither_each_other_nor_points() -> None:

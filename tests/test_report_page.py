@@ -21,8 +21,8 @@ pytest.importorskip("vl_convert")
 from linguabridge.commands.report import report
 from linguabridge.errors import InputError
 from linguabridge.report import page as module
-from linguabridge.report.page import MARK, columns, direction, escaped_json, known_code, numeric, page, shown
-from linguabridge.report.section import Table, Written
+from linguabridge.report.page import MARK, columns, direction, escaped_json, known_code, numeric, page, shown, tied
+from linguabridge.report.section import Items, Share, Table, Written
 
 
 @dataclass
@@ -174,6 +174,11 @@ def test_words_carry_their_direction_and_language(one: Parsed) -> None:
         (float("nan"), "–"),
         (12345, "12,345"),
         (-3, "−3"),
+        (Share(0.725), "72 %"),
+        (Share(0.9951), ">99 %"),
+        (Share(0.001), "<1 %"),
+        (Share(1.0), "100 %"),
+        (Share("nan"), "–"),
         (True, "yes"),
         (False, "no"),
         (None, "–"),
@@ -202,6 +207,23 @@ def test_rows_travel_by_column_each_value_once() -> None:
     assert first["cells"] == [0, 1, 0, 2]
     assert first["values"][1] is True
     assert second["values"] == [[["ספר", "he rtl"]], [["?", " auto"]], [["a", "en ltr"], ["b", " ltr"]], None]
+
+
+def test_shares_travel_as_numbers() -> None:
+    (found,) = columns(Table("t", ("s",), ((Share(0.72543),), (Share(1),), (None,))))
+    assert (found["values"], found["shares"], found["numeric"]) == ([0.72543, 1.0, None], True, True)
+    assert not columns(Table("t", ("s",), ((0.5,),)))[0]["shares"]
+
+
+def test_filters_have_something_to_choose() -> None:
+    rows = ((True, False), (False, False))
+    assert [one["filter"] for one in columns(Items("t", ("a", "b"), rows, ("a", "b")))] == [True, False]
+
+
+def test_numbers_stay_with_what_they_belong_to() -> None:
+    assert tied("100 % (p .010, p <.001; r .393; r −.1) and up 5") == (
+        "100\u00a0% (p\u00a0.010, p\u00a0<.001; r\u00a0.393; r\u00a0−.1) and up 5"
+    )
 
 
 def test_a_long_table_is_for_the_script(one: Parsed) -> None:
@@ -262,7 +284,7 @@ def test_command_gives_two_runs_a_title_and_names(spectrum_folder: Path, tmp_pat
     out = tmp_path / "report.html"
     report([spectrum_folder, spectrum_folder / "spectrum.json"], out=out)
     found = parsed(out.read_text("utf-8"))
-    assert [one.text for one in found.all("h1")] == ["2 runs"]
+    assert [one.text for one in found.all("h1")] == ["How tiny relates 5 languages (tiny) … · and 1 more"]
     assert len({one.attributes["id"] for one in found.all("section")}) == 2
 
 

@@ -32,12 +32,11 @@ def report(
         _check_folder(figures, "--figures")
     from linguabridge.report.page import check_packages, page
     from linguabridge.report.runs import read_runs
-    from linguabridge.report.sections import make_sections
+    from linguabridge.report.sections import make_sections, title_of
 
     check_packages()
     sections = make_sections([run for path in dict.fromkeys(runs) for run in read_runs(path)])
-    title = sections[0].title if len(sections) == 1 else f"{len(sections)} runs"
-    content = page(sections, title=title).encode()
+    content = page(sections, title=title_of(sections)).encode()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, content)

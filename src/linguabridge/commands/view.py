@@ -80,10 +80,10 @@ def build_report(paths: list[Path]) -> str | None:
     """The report of all runs that have results; None where none has."""
     from linguabridge.report.page import page
     from linguabridge.report.runs import read_runs
-    from linguabridge.report.sections import make_sections
+    from linguabridge.report.sections import make_sections, title_of
 
     found = [run for path in dict.fromkeys(paths) if has_results(path) for run in read_runs(path)]
     if not found:
         return None
     made = make_sections(found)
-    return page(made, title=made[0].title if len(made) == 1 else f"{len(made)} runs")
+    return page(made, title=title_of(made))

@@ -7,7 +7,7 @@ import altair as alt
 from linguabridge.ranking import CandidateScore
 from linguabridge.recommendation import Recommendation
 from linguabridge.report.charts import finished, language_label, measured, rows, table_of
-from linguabridge.report.section import Choice, Figure
+from linguabridge.report.section import Choice, Figure, Share
 from linguabridge.report.theme import BLUE, GREY, ORANGE
 from linguabridge.settings import ENOUGH_NEURONS
 from linguabridge.words import share
@@ -18,6 +18,7 @@ _LEADER, _OTHER = "among the likely best", "others"
 
 def ranking_figure(result: Recommendation) -> Figure:
     """A dot and an interval for each candidate, the best on top."""
+    candidates = result.ranking.candidates
     leaders = {one.code for one in result.ranking.leaders}
     found = [
         {
@@ -29,7 +30,7 @@ def ranking_figure(result: Recommendation) -> Figure:
             "first": share(one.best),
             "group": _LEADER if one.code in leaders else _OTHER,
         }
-        for one in result.ranking.candidates
+        for one in candidates
     ]
     title = f"How much each candidate's neurons depend on those that {pair_names(result)} share"
     tooltip = [
@@ -84,7 +85,9 @@ def ranking_figure(result: Recommendation) -> Figure:
             "80 %."
         ),
         spec=finished(alt.hconcat(plot, often, data=rows(), spacing=4), rows=found),
-        table=table_of(title, columns, found),
+        table=table_of(
+            title, columns, [{**row, "best": Share(one.best)} for row, one in zip(found, candidates, strict=True)]
+        ),
     )
 
 
@@ -122,8 +125,11 @@ def layers_figure(result: Recommendation) -> Figure:
         .mark_text(align="left", dx=8, fontWeight=600)
         .encode(text="bridge:N")
     )
-    chart = alt.layer(others, line, points, label, data=rows()).add_params(chosen).properties(width=440, height=220)
     options = tuple((one.code, language_label(one.code)) for one in ranking.candidates)
+    lengths = [len(name) for _, name in options]
+    room = 7 * (max(lengths) - min(lengths))  # for the longest name, since a plot keeps its size when another is chosen
+    chart = alt.layer(others, line, points, label, data=rows()).add_params(chosen)
+    chart = chart.properties(width=440, height=220, padding={"left": 5, "top": 5, "bottom": 5, "right": 5 + room})
     return Figure(
         name="layers",
         title=title,
@@ -159,7 +165,9 @@ def sizes_figure(result: Recommendation) -> Figure:
     )
     bars = base.mark_bar(height={"band": 0.65}).encode(
         color=alt.Color(
-            "kind:N", scale=alt.Scale(domain=kinds, range=[ORANGE, BLUE]), legend=alt.Legend(title=None, orient="top")
+            "kind:N",
+            scale=alt.Scale(domain=kinds, range=[ORANGE, BLUE]),
+            legend=alt.Legend(title=None, orient="top", columns=alt.expr("width < 250 ? 1 : 2")),
         ),
         tooltip=[
             alt.Tooltip("set:N", title="set"),

@@ -14,10 +14,19 @@ from linguabridge.report.charts import distinct, identifier, language_name
 from linguabridge.report.provenance import changed, identity, versions
 from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Run
-from linguabridge.report.section import Cell, Figure, Items, Section, Table, Written
+from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written
 from linguabridge.words import p_value
 
 _VERDICTS = {"helps": arms.HELPS, "hurts": arms.HURTS, "unclear": arms.UNCLEAR}
+_TASKS = {
+    "bli": "word translation",
+    "mrc": "reading comprehension",
+    "nli": "inference",
+    "topics": "topics",
+    "choice": "causal choice",
+    "math": "arithmetic",
+    "translate": "translation",
+}
 _UNFINISHED = (
     "This run is not finished: here is what it had found when this report was made, and verdicts may still change."
 )
@@ -33,7 +42,7 @@ def evaluated(run: Run) -> Section:
     found = Evaluation(rebuilt(str, run.body["model"]), results, (), rebuilt(dict[str, Any], run.body["settings"]))
     if not results or any(one.arms[0].name != DIRECT for one in results):
         raise ValueError("no results, or none of going direct")
-    said = headline(found).split("\n\n")
+    said = [*_overall(results), *headline(found).split("\n\n")]
     if run.unfinished:
         said.insert(0, _UNFINISHED)
     manifest = run.manifest or {}
@@ -60,6 +69,36 @@ def evaluated(run: Run) -> Section:
         ),
         command=str(manifest.get("command", "")),
     )
+
+
+def _overall(results: Sequence[Result]) -> list[str]:
+    """All verdicts in one sentence."""
+    found = [verdict(arm, one.n) for one in results for arm in one.arms if arm.fair and arm.name != ORACLE]
+    n, helps, hurts = len(found), found.count("helps"), found.count("hurts")
+    if not n:
+        return []
+    if n == 1:
+        what = "that a bridge helps" if helps else "that a bridge does harm" if hurts else "no clear difference"
+        return [f"The one comparison shows {what}."]
+    if not helps and not hurts:
+        return [f"In none of {n} comparisons does a bridge show a clear difference."]
+    said = [f"{helps} {_show(helps)} that a bridge helps"] if helps else []
+    if hurts:
+        said.append(f"{hurts} that it does harm" if helps else f"{hurts} {_show(hurts)} that a bridge does harm")
+    return [f"Of {n} comparisons, {' and '.join(said)}."]
+
+
+def _show(count: int) -> str:
+    return "shows" if count == 1 else "show"
+
+
+def in_words(task: str) -> str:
+    """``word translation (bli)``; the name alone of a task that is not ours."""
+    return f"{_TASKS[task]} ({task})" if task in _TASKS else task
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _pair_codes(results: Sequence[Result]) -> tuple[str, ...]:
@@ -105,10 +144,10 @@ def _task(name: str, results: Sequence[Result]) -> list[Figure | Table]:
     ]
     parts: list[Figure | Table] = []
     if differences:
-        title = f"{task}: does a bridge help?"
+        title = f"{_capital(in_words(task))}: does a bridge help?"
         parts.append(arms.difference_figure(f"{name}-difference", title, metric, differences))
     if values:
-        parts.append(arms.value_figure(f"{name}-values", f"{task}: every way", values))
+        parts.append(arms.value_figure(f"{name}-values", f"{_capital(in_words(task))}: every way", values))
     parts.append(_table(results))
     return parts
 
@@ -121,8 +160,23 @@ def _table(results: Sequence[Result]) -> Table:
     metric = results[0].metric
     others = list(dict.fromkeys(name for one in results for arm in one.arms for name in arm.metrics if name != metric))
     corpus = list(dict.fromkeys(name for one in results for arm in one.arms for name in arm.corpus))
+    arms_of = [(result, arm) for result in results for arm in result.arms]
+    # Counts of what happened nowhere, and shares that nothing is known of, would make the table wider for nothing.
+    counts: dict[str, tuple[Cell, ...]] = {
+        "copied": tuple(arm.n_copied for _, arm in arms_of),
+        "no bridge text": tuple(arm.n_without_bridge for _, arm in arms_of),
+        "unparsed": tuple(arm.n_unparsed for _, arm in arms_of),
+        "right bridge words": tuple(None if arm.first_hop is None else Share(arm.first_hop) for _, arm in arms_of),
+    }
+    counts = {name: cells for name, cells in counts.items() if any(one is not None and one != 0 for one in cells)}
+    meanings = {
+        "copied": "copied: items whose bridge text already is a right answer; gain is without them.",
+        "no bridge text": "no bridge text: items that went direct.",
+        "unparsed": "unparsed: answers that could not be read; they count as wrong.",
+        "right bridge words": "right bridge words: of those the lexicon can judge.",
+    }
     return Table(
-        f"{results[0].task}: every way in figures",
+        f"{_capital(in_words(results[0].task))}: every way in figures",
         (
             "pair",
             "items",
@@ -130,17 +184,14 @@ def _table(results: Sequence[Result]) -> Table:
             metric,
             "95 % interval",
             "gain",
-            "95 % interval of the gain",
+            "its interval",
             "p (Holm)",
             "verdict",
             "better",
             "worse",
             *others,
             *(f"corpus {name}" for name in corpus),
-            "copied",
-            "no bridge text",
-            "unparsed",
-            "right bridge words",
+            *counts,
         ),
         tuple(
             (
@@ -151,17 +202,17 @@ def _table(results: Sequence[Result]) -> Table:
                 *_gain(arm, result),
                 *(figure(arm.metrics[name].value, name) if name in arm.metrics else None for name in others),
                 *(figure(arm.corpus[name], name) if name in arm.corpus else None for name in corpus),
-                arm.n_copied,
-                arm.n_without_bridge,
-                arm.n_unparsed,
-                arm.first_hop,
+                *(cells[place] for cells in counts.values()),
             )
-            for result in results
-            for arm in result.arms
+            for place, (result, arm) in enumerate(arms_of)
         ),
-        f"gain: {metric} minus that of direct, item by item, without items whose bridge text already is a right answer "
-        "(copied). p: corrected for all comparisons of the run (Holm). unparsed: answers that could not be read; they "
-        "count as wrong. right bridge words: of those the lexicon can judge.",
+        " ".join(
+            (
+                f"gain: {metric} minus that of direct, item by item, with its 95 % interval.",
+                "p: corrected for all comparisons of the run (Holm).",
+                *(meanings[name] for name in counts),
+            )
+        ),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
@@ -37,12 +39,23 @@ def write_figures(folder: Path, sections: Sequence[Section]) -> list[Path]:
         for section in sections:
             for figure in section.parts:
                 if isinstance(figure, Figure):
-                    for kind, content in _contents(figure).items():
+                    titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
+                    for kind, content in _contents(titled).items():
                         written.append(folder / f"{section.name}-{figure.name}.{kind}")
                         write_atomically(written[-1], content)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); choose another folder.") from error
     return written
+
+
+def _titled(figure: Figure, model: str) -> dict[str, Any]:
+    """A figure's spec with its title, the model, and what is chosen: a file stands alone, where a page says these."""
+    chosen = [figure.spec.get("usermeta", {}).get("measure", "")]
+    chosen += [dict(choice.options)[choice.value] for choice in figure.choices]
+    before = figure.spec.get("title")
+    more = before.get("subtitle", "") if isinstance(before, dict) else ""
+    said = " · ".join(one for one in (model, *chosen, more) if one)
+    return {**figure.spec, "title": {"text": figure.title, "subtitle": said, "anchor": "start", "offset": 12}}
 
 
 def _contents(figure: Figure) -> dict[str, bytes]:

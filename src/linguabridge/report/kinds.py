@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import langcodes
 
-from linguabridge.report.theme import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILION
+from linguabridge.report.theme import BLUE, BROWN, GREEN, GREY, OLIVE, ORANGE, PINK, SKY, VERMILION
 from linguabridge.spectrum.results import Spectrum
 
 _LOOKS = (
@@ -17,11 +17,12 @@ _LOOKS = (
     (GREEN, "triangle-up"),
     (ORANGE, "diamond"),
     (PINK, "triangle-down"),
-    (SKY, "cross"),
+    (OLIVE, "cross"),
     # Vega has no more shapes: a star, an hourglass, a bar, a post.
-    (BLUE, "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"),
-    (VERMILION, "M-.8,-.9L.8,-.9L-.8,.9L.8,.9Z"),
-    (GREEN, "M-1,-.4L1,-.4L1,.4L-1,.4Z"),
+    (BROWN, "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"),
+    (SKY, "M-.8,-.9L.8,-.9L-.8,.9L.8,.9Z"),
+    # From here on, colours repeat.
+    (PINK, "M-1,-.4L1,-.4L1,.4L-1,.4Z"),
     (ORANGE, "M-.4,-1L.4,-1L.4,1L-.4,1Z"),
 )
 _OTHERS, _UNKNOWN = "other families", "family not known"
@@ -41,7 +42,9 @@ def families_of(result: Spectrum) -> tuple[dict[str, str], list[str]]:
 def family_looks(domain: list[str]) -> dict[str, Any]:
     """Colour and shape by family: Vega joins the two legends into one."""
     looks = [_OTHER_LOOKS.get(family) or _LOOKS[i] for i, family in enumerate(domain)]
-    legend = alt.Legend(title="family", orient="bottom", columns=4, symbolOpacity=1, symbolSize=70)
+    legend = alt.Legend(
+        title="family", orient="bottom", columns=alt.expr("width < 400 ? 2 : 4"), symbolOpacity=1, symbolSize=70
+    )
     return {
         "color": alt.Color(
             "family:N", scale=alt.Scale(domain=domain, range=[colour for colour, _ in looks]), legend=legend

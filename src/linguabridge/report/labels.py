@@ -25,13 +25,13 @@ def placed(
     taken: list[Box] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in points]
     found: list[tuple[float, float] | None] = []
     for number, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
-        half = (len(text) * _CHARACTER * font / 2, _LINE * font / 2)
+        half = (width_of(text, font) / 2, _LINE * font / 2)
         others = taken[:number] + taken[number + 1 :]
         middle = next(
             (
                 at
                 for at in (_beside(x, y, half, direction) for direction in _DIRECTIONS)
-                if _is_within(_box(at, half), size) and not any(_overlap(_box(at, half), one) for one in others)
+                if _is_within(_box(at, half), size) and not any(overlap(_box(at, half), one) for one in others)
             ),
             None,
         )
@@ -59,5 +59,11 @@ def _is_within(box: Box, size: tuple[float, float]) -> bool:
     return box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def width_of(text: str, font: float) -> float:
+    """Of a text in a font of this size, in pixels, on the safe side."""
+    return len(text) * _CHARACTER * font
+
+
+def overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes have any room in common."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -103,7 +103,7 @@ def counts_figure(result: Spectrum) -> Figure:
             color=alt.Color(
                 "kind:N",
                 scale=alt.Scale(domain=list(kinds.values()), range=[SKY, BLUE, ORANGE]),
-                legend=alt.Legend(title="in the top set of", orient="top"),
+                legend=alt.Legend(title="in the top set of", orient="top", columns=alt.expr("width < 350 ? 2 : 3")),
             ),
             order=alt.Order("rank:Q"),
             tooltip=[

@@ -11,7 +11,7 @@ from linguabridge.report.charts import finished, language_label, measured, rows,
 from linguabridge.report.kinds import families_of, family_looks, known, language_tooltip
 from linguabridge.report.labels import placed
 from linguabridge.report.section import Figure
-from linguabridge.spectrum.results import Matrix, Spectrum
+from linguabridge.spectrum.results import CORRELATION, LABELS, Matrix, Spectrum
 
 _MANY = 40  # languages from which on points and codes are small, and the map is large
 _MAP, _LARGE_MAP = (600.0, 420.0), (720.0, 600.0)  # pixels, at most
@@ -73,7 +73,12 @@ def map_figure(result: Spectrum) -> Figure:
             f"Near on the map is alike to the model, as far as two dimensions can show it: {100 * result.shown:.0f} % "
             f"of the differences. Axes have no meaning of their own.{left_out}"
         ),
-        spec=finished(alt.layer(points, named).properties(width=width, height=height), rows=found),
+        spec=finished(
+            alt.layer(points, named).properties(
+                width=width, height=height, usermeta={"fixed": True, "measure": LABELS[CORRELATION]}
+            ),
+            rows=found,
+        ),
         table=table_of(title, columns, found),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -10,7 +11,7 @@ from linguabridge.report.charts import finished, language_label, measured, rows,
 from linguabridge.report.section import Choice, Figure
 from linguabridge.report.theme import GREY
 from linguabridge.report.tree_figure import IS_SURE, SURE, brackets, fork_tooltip
-from linguabridge.spectrum.results import CORRELATION, LABELS, Measure, Spectrum
+from linguabridge.spectrum.results import CORRELATION, LABELS, TOKENS, Measure, Spectrum
 from linguabridge.words import listed
 
 _FEW = 40  # languages up to which axes name them in full
@@ -99,11 +100,21 @@ def matrix_figure(result: Spectrum) -> Figure:
     chart = (
         alt.vconcat(top, heat, spacing=2)
         .add_params(chosen)
-        .properties(title=alt.Title(alt.expr(heading), fontSize=12, fontWeight="normal", anchor="start"))
+        .properties(
+            title=alt.Title(
+                alt.expr(heading),
+                subtitle="tree by correlation",
+                subtitleFontSize=10,
+                fontSize=12,
+                fontWeight="normal",
+                anchor="start",
+            )
+        )
         .resolve_scale(x="independent", y="independent")
     )
     spec = finished(chart, pairs=pairs, languages=languages, lines=lines, forks=forks)
     title = "Every pair of languages"
+    said = controls_say([one.name for one in result.controls])
     full = {one["shown"]: one["language"] for one in languages}
     labelled = [{**row, "a": full[row["a"]], "b": full[row["b"]]} for row in pairs]
     columns = (("language", "a"), ("other language", "b"), *((LABELS[name], name) for name in names))
@@ -113,7 +124,7 @@ def matrix_figure(result: Spectrum) -> Figure:
         caption=(
             "The lighter a cell, the larger the value of the measure chosen for its two languages; the order of the "
             "languages and the tree above are those of the tree figure. Empty cells have no value; the diagonal, a "
-            f"language with itself, is left out.{_controls(result)}"
+            f"language with itself, is left out.{said and ' ' + said}"
         ),
         spec=spec,
         table=table_of(title, columns, labelled),
@@ -121,13 +132,15 @@ def matrix_figure(result: Spectrum) -> Figure:
     )
 
 
-def _controls(result: Spectrum) -> str:
-    """What to think of the controls, where there are any."""
-    names = [LABELS[one.name] for one in result.controls]
-    if not names:
-        return ""
-    are = "is a control" if len(names) == 1 else "are controls"
-    return f" The {listed(names)} {are}: what is seen there, too, needs no understanding of sentences."
+def controls_say(names: Sequence[str]) -> str:
+    """What to think of the controls of these names; nothing where there are none."""
+    shuffled = [LABELS[name] for name in names if name != TOKENS]
+    kinds = [(shuffled, "word order")] if shuffled else []
+    kinds += [([LABELS[TOKENS]], "the network")] if TOKENS in names else []
+    return " ".join(
+        f"What the {listed(labels)} show{'' if len(labels) > 1 else 's'}, too, is there without {what}."
+        for labels, what in kinds
+    )
 
 
 def _along(n: int) -> alt.X:

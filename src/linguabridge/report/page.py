@@ -17,8 +17,8 @@ from typing import Any
 
 from linguabridge import languages
 from linguabridge.errors import InputError
-from linguabridge.report.section import Cell, Items, Section, Table, Written
-from linguabridge.words import number
+from linguabridge.report.section import Cell, Items, Section, Share, Table, Written
+from linguabridge.words import number, share
 
 MARK = '<meta name="generator" content="linguabridge'  # how our own pages are known
 
@@ -52,7 +52,7 @@ def page(sections: Sequence[Section], *, title: str) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"cell": shown, "direction": direction, "language": known_code}
+    environment.filters |= {"cell": shown, "tied": tied, "direction": direction, "language": known_code}
     environment.tests |= {"written": lambda value: isinstance(value, Written)}
     library = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its types lack the default
     scripts = {"page": _template("report.js"), "library": _closed(library)}
@@ -116,10 +116,18 @@ def shown(value: str | float | int | bool | None) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
+    if isinstance(value, Share):
+        return share(value) if math.isfinite(value) else "–"
     if isinstance(value, float):
         large = math.isfinite(value) and abs(value) >= 1000
         return (f"{value:,.0f}" if large else number(value)).replace("-", "−")
     return value
+
+
+def tied(text: str) -> str:
+    """A sentence of ours whose numbers stay on the line of what they belong to: 100 %, p .010."""
+    text = re.sub(r"(?<=\d) (?=%)", "\u00a0", text)
+    return re.sub(r"\b([pr]) (?=[<>−-]?\.?\d)", "\\1\u00a0", text)
 
 
 def direction(code: str | None) -> str:
@@ -172,8 +180,9 @@ def columns(rows: Table | Items) -> list[dict[str, Any]]:
             {
                 "heading": heading,
                 "numeric": _is_numeric(cells),
+                "shares": any(isinstance(cell, Share) for cell in cells),
                 "decimals": any(isinstance(cell, float) for cell in cells),
-                "filter": isinstance(rows, Items) and heading in rows.filters,
+                "filter": isinstance(rows, Items) and heading in rows.filters and len(places) > 1,
                 "values": [json.loads(text) for text in places],
                 "cells": where,
             }
@@ -183,7 +192,7 @@ def columns(rows: Table | Items) -> list[dict[str, Any]]:
 
 def _value(cell: Cell) -> Any:
     if isinstance(cell, float):
-        return round(cell, 3) if math.isfinite(cell) else None
+        return round(float(cell), 5 if isinstance(cell, Share) else 3) if math.isfinite(cell) else None
     if isinstance(cell, Written):
         cell = (cell,)
     if isinstance(cell, tuple):

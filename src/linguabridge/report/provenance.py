@@ -12,6 +12,7 @@ from linguabridge.report.section import Table
 
 Facts = tuple[tuple[str, str], ...]
 
+_HASH = 12  # digits of a hash where many stand below each other
 _LABELS = {
     "weights": "weights (SHA-256)",
     "config": "model configuration (SHA-256)",
@@ -47,7 +48,12 @@ def texts_table(profiled: Mapping[str, tuple[str, str, int]]) -> Table:
     return Table(
         "Texts that neurons were read on",
         ("language", "text", "tokens read", "SHA-256"),
-        tuple((language_label(code), source, tokens, sha256) for code, (source, sha256, tokens) in profiled.items()),
+        tuple(
+            (language_label(code), source, tokens, sha256[:_HASH])
+            for code, (source, sha256, tokens) in profiled.items()
+        ),
+        f"The first {_HASH} digits of each SHA-256; the run's JSON file has all.",
+        folded=True,
     )
 
 

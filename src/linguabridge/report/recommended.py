@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from linguabridge.check import Arm, Check
@@ -12,7 +13,7 @@ from linguabridge.report.charts import identifier, language_label, language_name
 from linguabridge.report.provenance import changed, identity, texts_table, versions
 from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Run
-from linguabridge.report.section import Cell, Figure, Items, Section, Table, Written
+from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written
 from linguabridge.settings import FEWEST_FOR_A_VERDICT, Settings
 from linguabridge.words import fair_comparison, interval, number
 
@@ -43,7 +44,7 @@ def recommended(run: Run) -> Section:
         summary=tuple(said),
         parts=tuple(parts),
         items=_items(result, check) if check else None,
-        notes=(basis,),
+        notes=_sentences(basis),
         manifest=(
             ("model", result.model),
             *identity(result.identity),
@@ -52,6 +53,11 @@ def recommended(run: Run) -> Section:
         ),
         command=str(run.body.get("command", "")),
     )
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    """A paragraph's sentences, where it is sure that one ends: after a word or a number, before a capital."""
+    return tuple(re.split(r"(?<=[a-z0-9%)]\.) (?=[A-Z])", text))
 
 
 def _result(body: dict[str, Any]) -> Recommendation:
@@ -81,7 +87,7 @@ def _candidates(result: Recommendation) -> Table:
                 language_label(one.code),
                 one.score,
                 interval(one.low, one.high),
-                one.best,
+                Share(one.best),
                 sum(one.neurons),
                 *result.similarity[one.code],
             )
@@ -93,11 +99,13 @@ def _candidates(result: Recommendation) -> Table:
 
 def _sets(result: Recommendation) -> Table:
     sets, pair = result.sets, pair_names(result)
+    sizes = set(sets.top.values())
+    tops = [(f"top set of {language_label(code)}", size) for code, size in sets.top.items()]
     return Table(
         "Sets of neurons",
         ("set", "neurons"),
         (
-            *((f"top set of {language_label(code)}", size) for code, size in sets.top.items()),
+            *([("top set of each language", *sizes)] if len(sizes) == 1 else tops),
             (f"in the top sets of both {pair}", sets.overlap),
             (f"of these, in {span(result)}", sets.overlap_in_window),
             ("of these, active on at least half the probes (anchored)", sets.anchored),
@@ -150,13 +158,13 @@ def _check_table(check: Check) -> Table:
         table.append(
             (
                 _way(arm),
-                arm.p_at_1.value,
+                Share(arm.p_at_1.value),
                 arm.mrr.value,
                 number(compared.mrr.value, sign=True) if compared else None,
                 interval(compared.mrr.low, compared.mrr.high, sign=True) if compared else None,
                 compared.mcnemar if compared else None,
-                arm.exact.value,
-                arm.first_hop,
+                Share(arm.exact.value),
+                None if arm.first_hop is None else Share(arm.first_hop),
                 arm.n_copied if arm.bridge else None,
                 arm.n_no_word if arm.bridge else None,
             )

@@ -12,11 +12,11 @@ from linguabridge.report.charts import language_label, language_name
 from linguabridge.report.kinds import script_name
 from linguabridge.report.layer_figures import counts_figure, curves_figure
 from linguabridge.report.map_figure import map_figure
-from linguabridge.report.matrix_figure import matrix_figure
+from linguabridge.report.matrix_figure import controls_say, matrix_figure
 from linguabridge.report.provenance import changed, identity, texts_table, versions
 from linguabridge.report.rebuilt import field_types, rebuilt
 from linguabridge.report.runs import Run
-from linguabridge.report.section import Cell, Section, Table
+from linguabridge.report.section import Cell, Section, Share, Table
 from linguabridge.report.tree_figure import tree_figure
 from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import LABELS, Matrix, Measure, Spectrum
@@ -101,7 +101,7 @@ def _neighbours(result: Spectrum) -> Table:
                 script_name(result.scripts[code]),
                 language_label(nearest.code),
                 nearest.similarity,
-                nearest.support,
+                Share(nearest.support),
                 are_kin(result.families[code], result.families[nearest.code]),
                 share_script(result.scripts[code], result.scripts[nearest.code]),
                 ", ".join(language_label(one.code) for one in others),
@@ -124,7 +124,7 @@ def _mutual(result: Spectrum) -> Table:
                 language_label(one.first),
                 language_label(one.second),
                 one.similarity,
-                one.support,
+                Share(one.support),
                 one.kin,
                 one.same_script,
             )
@@ -146,7 +146,7 @@ def _mutual_by_measure(result: Spectrum) -> Table:
             )
             for name, pairs in result.mutual_by_measure.items()
         ),
-        "Pairs that the controls have, too (shuffled text, token frequencies), need no understanding of sentences.",
+        controls_say([one.name for one in result.controls if one.name in result.mutual_by_measure]),
     )
 
 
@@ -158,7 +158,7 @@ def _kinship(result: Spectrum) -> Table:
             (
                 LABELS.get(one.measure, one.measure),
                 LABELS.get(one.known, one.known),
-                *((near.n, near.share, near.chance, p_value(near.p)) if near else (None,) * 4),
+                *((near.n, Share(near.share), Share(near.chance), p_value(near.p)) if near else (None,) * 4),
                 *((mantel.n_pairs, mantel.r, p_value(mantel.p)) if mantel else (None,) * 3),
                 *((partial.r, p_value(partial.p)) if partial else (None,) * 2),
             )

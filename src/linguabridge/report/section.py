@@ -19,6 +19,10 @@ class Written:
     code: str | None = None
 
 
+class Share(float):
+    """A part of a whole, from 0 to 1: shown in per cent, as in sentences."""
+
+
 Cell = str | float | int | bool | Written | tuple[Written, ...] | None  # numbers are formatted where they are shown
 
 
@@ -31,12 +35,14 @@ class Table:
         columns: their headings.
         rows: a cell for each column.
         caption: how to read it; may be empty.
+        folded: whether it is to be opened first, as few will look at it.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)

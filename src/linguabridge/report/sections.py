@@ -11,6 +11,8 @@ from linguabridge.report.page import check_packages
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Section
 
+_TITLE = 100  # characters of a page's title, about
+
 
 def make_sections(runs: Sequence[Run]) -> tuple[Section, ...]:
     """A section for each run, in their order, with names and titles that differ.
@@ -32,6 +34,23 @@ def make_sections(runs: Sequence[Run]) -> tuple[Section, ...]:
         replace(one, name=name, title=f"{one.title}, {run.path}" if repeated[one.title] > 1 else one.title)
         for one, name, run in zip(titled, distinct(one.name for one in found), runs, strict=True)
     )
+
+
+def title_of(sections: Sequence[Section]) -> str:
+    """What a page of these sections is called: by what they say, as many as its title has room for."""
+    titles = [one.title for one in sections]
+    for count in range(len(titles), 1, -1):
+        left = len(titles) - count
+        text = " · ".join(titles[:count]) + (f" · and {left} more" if left else "")
+        if len(text) <= _TITLE:
+            return text
+    if len(titles) == 1:
+        return titles[0]
+    return f"{_shortened(titles[0], _TITLE - 15)} · and {len(titles) - 1} more"
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0].rstrip(' ,:')} …"
 
 
 def _section(run: Run) -> Section:

@@ -16,6 +16,7 @@ FONT = (
 )
 
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = "#0072B2", "#C98500", "#009E73", "#CC79A7", "#3C9CD6", "#D55E00"
+OLIVE, BROWN = "#8B8500", "#8F5B34"  # for more categories than six
 GREY = "#8A8A8A"
 
 

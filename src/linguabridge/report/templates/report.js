@@ -132,14 +132,35 @@
 
   // On a narrow screen, the plot's area gives way to its labels; what then still is too wide scrolls.
   async function fit({ view, spec, vgSpec }, scroller) {
-    const over = scroller.scrollWidth - scroller.clientWidth;
+    if (spec.usermeta?.fixed) return; // its places mean something
     const widths = [{ name: "width", value: vgSpec.width }, ...(vgSpec.signals ?? [])].filter(
       ({ name, value, update }) => /^((child|concat_\d+)_)?width$|^childWidth$/.test(name) && value > 0 && !update,
     );
-    if (over <= 0) return;
-    for (const { name, value } of spec.hconcat ? widths.slice(0, 1) : widths)
-      view.signal(name, Math.max(value - over, NARROWEST));
-    await view.runAsync();
+    // A legend that gets narrower with the plot may leave labels as what is too wide: then once more.
+    for (let round = 0; round < 3; round++) {
+      const over = scroller.scrollWidth - scroller.clientWidth;
+      if (over <= 0) return;
+      for (const { name } of spec.hconcat ? widths.slice(0, 1) : widths)
+        view.signal(name, Math.max(view.signal(name) - over, NARROWEST));
+      await view.runAsync();
+    }
+  }
+
+  // Says at what sides a table or plot goes on.
+  const watched = new ResizeObserver((all) => all.forEach(({ target }) => sayMore(target.closest(".scroll"))));
+
+  function sayMore(one) {
+    const [before, after] = [one.scrollLeft > 1, one.scrollLeft + one.clientWidth < one.scrollWidth - 1];
+    const more = [before && "before", after && "after"].filter(Boolean).join(" ");
+    if (more === (one.dataset.more ?? "")) return;
+    if (more) one.dataset.more = more;
+    else delete one.dataset.more;
+  }
+
+  function watch(one) {
+    watched.observe(one);
+    watched.observe(one.firstElementChild);
+    one.addEventListener("scroll", () => sayMore(one), { passive: true });
   }
 
   function startChoices() {
@@ -177,8 +198,16 @@
   // One form for all ways of writing the same: full width, capitals, ß and ss, both forms of a Greek s.
   const folded = (text) => text.normalize("NFKC").toUpperCase().toLowerCase().replaceAll("ς", "σ").normalize("NFKC");
 
-  function said(value, { decimals }) {
+  // A share as a percentage, never rounded up to certainty, as sentences have it.
+  function percent(share) {
+    const value = 100 * share;
+    if (value > 0 && value < 1) return "<1 %";
+    return value > 99 && value < 100 ? ">99 %" : `${value.toFixed(0)} %`;
+  }
+
+  function said(value, { decimals, shares }) {
     if (value === null) return "–";
+    if (shares && typeof value === "number") return percent(value);
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (typeof value === "number") {
       const plain = decimals && Math.abs(value) < 1000;
@@ -365,7 +394,7 @@
         ...filters.map(({ label }) => label),
       ),
       status,
-      scroller,
+      make("div", { className: "wide" }, scroller),
       make(
         "div",
         { className: "pages", role: "group", "aria-label": `${box.dataset.title}: pages` },
@@ -375,6 +404,7 @@
       ),
     );
     show();
+    watch(scroller);
     box.dataset.drawn = "true";
   }
 
@@ -408,6 +438,7 @@
     startColours(draw);
     startChoices();
     startTables();
+    document.querySelectorAll(".scroll").forEach(watch);
     startCopying();
     addEventListener("keydown", ({ key }) => {
       if (key === "Escape") tooltip.hidden = true;
