@@ -40,10 +40,11 @@ bench: $(VENV)/.demo
 	$(PIP) --editable '.[demo,bench]'
 	$(BIN)/python -m bench
 
-# The README's picture of a report (needs chromium).
+# The README's pictures of a report (needs chromium).
 screenshot: $(VENV)/.dev demo spectrum
 	$(BIN)/linguabridge report runs/ar-he runs/spectrum --out runs/report.html
-	$(BIN)/python scripts/screenshot.py runs/report.html docs/report.png
+	$(BIN)/python scripts/screenshot.py runs/report.html docs/report.png --width 1100 --height 1250
+	$(BIN)/python scripts/screenshot.py runs/report.html docs/spectrum.png --figure matrix
 
 # Make the table of language families anew from Unicode CLDR (needs npm).
 families: $(VENV)/.demo

@@ -1,4 +1,4 @@
-"""Make a picture of a report: ``python scripts/screenshot.py report.html docs/report.png [--dark] [--width 1280]``.
+"""Make a picture of a report: ``python scripts/screenshot.py report.html docs/report.png [--figure NAME] [--dark]``.
 
 Needs Playwright (in the extra ``dev``) and Chromium, which LINGUABRIDGE_CHROMIUM names or PATH holds.
 """
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true", help="dark colours")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, help="of the part from the top; the whole page by default")
+    parser.add_argument("--figure", help="only the figure whose anchor ends so: matrix")
     given = parser.parse_args()
     browser_file = os.environ.get("LINGUABRIDGE_CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -47,7 +48,10 @@ def main() -> None:
         )
         page.goto(given.report.resolve().as_uri())
         expect(page.locator("figure:not([data-drawn=true], [data-failed])")).to_have_count(0, timeout=60_000)
-        page.screenshot(path=given.picture, full_page=given.height is None)
+        if given.figure:
+            page.locator(f'figure[id$="{given.figure}"]').screenshot(path=given.picture)
+        else:
+            page.screenshot(path=given.picture, full_page=given.height is None)
         browser.close()
 
 
