@@ -193,7 +193,7 @@ def _other_measures(result: Spectrum) -> list[str]:
         test = find_test(result, measure, "family")
         if test and test.neighbours:
             near = test.neighbours
-            chance = "" if near.p < LEVEL else ", no more than by chance"
+            chance = "" if near.p < LEVEL else ": not shown to be more than chance"
             named.append(f"{_hits(near)} by {called} (p {p_value(near.p)}{chance})")
     return [f"By other measures, kin are nearest for {listed(named)}."] if named else []
 
