@@ -103,7 +103,7 @@ def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(
     cache: Cache, lazy: LazyModel, model: LanguageModel
 ) -> None:
     # METHOD.md, 3: known of this model before any of this code was written.
-    settings = SpectrumSettings(tokens=1500, concepts=30, samples=100, shuffled=False)
+    settings = SpectrumSettings(tokens=1000, concepts=10, samples=100, shuffled=False)
     found = spectrum(PAPER_LANGUAGES, model=lazy, settings=settings, cache=cache)
     mutual = {frozenset((one.first, one.second)): one for one in found.mutual}
     for pair in (("pt", "es"), ("ar", "he"), ("zh", "ja"), ("fi", "hu")):
@@ -113,7 +113,7 @@ def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(
     assert "Tagalog and Swahili" in found.summary().split("but no kin:")[1].split(".")[0]
     assert found.neighbours["zh"][1].code == "en"
     naive = {
-        code: profile_text(model, load_text(None, parse(code), 0).lines(), max_tokens=1500).probability
+        code: profile_text(model, load_text(None, parse(code), 0).lines(), max_tokens=1000).probability
         for code in ("tl", "sw")
     }
     i, j = found.codes.index("tl"), found.codes.index("sw")
