@@ -10,8 +10,6 @@ import os
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
-
 # No sandbox: in containers, where this mostly runs, it cannot be set up. The page is one that we made.
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,6 +22,12 @@ ARGUMENTS = [
 ]
 
 
+def find_chromium() -> str | None:
+    """Find the browser: the one that LINGUABRIDGE_CHROMIUM names, else the first that PATH holds."""
+    named = os.environ.get("LINGUABRIDGE_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def main() -> None:
     """Draw the page with all its plots, and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -34,11 +38,11 @@ def main() -> None:
     parser.add_argument("--height", type=int, help="of the part from the top; the whole page by default")
     parser.add_argument("--figure", help="only the figure whose anchor ends so: matrix")
     given = parser.parse_args()
-    browser_file = os.environ.get("LINGUABRIDGE_CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    browser_file = find_chromium()
     if browser_file is None:
         parser.error("no Chromium found: install it, or name it in LINGUABRIDGE_CHROMIUM")
+    from playwright.sync_api import expect, sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_file, args=ARGUMENTS)
         page = browser.new_page(

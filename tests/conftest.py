@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from fake_server import Fake, Replies
     from linguabridge.cache import Cache
     from linguabridge.model import LanguageModel
@@ -25,6 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # and threads that spin whi
 os.environ.setdefault("SACREBLEU", os.devnull)
 
 REPOSITORY = Path(__file__).parent.parent
+sys.path.append(str(REPOSITORY / "scripts"))  # screenshot.py starts the same browser as tests do
 
 # The same examples on every run, and no folder left behind: a failure in CI is one that can be repeated here.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=100)
@@ -104,6 +107,21 @@ def start() -> Iterator[Callable[[Replies], Fake]]:
 
     with fake_server.servers() as run:
         yield run
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give a headless Chromium: the one that LINGUABRIDGE_CHROMIUM names, or PATH holds."""
+    import screenshot
+    from playwright.sync_api import sync_playwright
+
+    file = screenshot.find_chromium()
+    if file is None:
+        pytest.skip("needs Chromium: apt-get install chromium, or name it in LINGUABRIDGE_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=file, args=screenshot.ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @dataclass

@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_says_so_and_where(tmp_path: Path, error: type[Bas
     assert (found["state"], found["step"], found["done"], found["steps_done"]) == ("stopped", "Counting", 0.25, 0)
     progress = read_progress(tmp_path)
     assert progress is not None
-    assert progress_words(progress) == "Stopped at: Counting, 25 %. The same command goes on from there."
+    assert progress_words(progress) == "Stopped at: Counting, 25 %. What was finished is kept."
 
 
 def test_a_run_that_is_refused_leaves_another_ones_progress_alone(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_process_that_lives_may_be_silent_for_a_while(tmp_path: Path, seconds:
         ({"step": None, "done": 0, "seconds_left": None}, "The run begins"),
         (
             {"step": None, "state": "stopped"},
-            "Stopped at: the beginning. The same command goes on from there.",
+            "Stopped at: the beginning. What was finished is kept.",
         ),
         ({"state": "finished"}, "Finished."),
     ],

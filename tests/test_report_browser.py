@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +19,7 @@ pytest.importorskip("playwright", reason="needs Playwright: pip install playwrig
 
 import vl_convert
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from linguabridge.evaluation.files import write_folder
 from linguabridge.json_values import write_json
@@ -30,28 +28,7 @@ from linguabridge.report.runs import read_runs
 from linguabridge.report.section import Figure, Section, Table
 from linguabridge.report.sections import make_sections
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 60_000  # milliseconds: the machine may be busy
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    file = os.environ.get("LINGUABRIDGE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if file is None:
-        pytest.skip("needs Chromium: apt-get install chromium, or name it in LINGUABRIDGE_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=file, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 Show = Callable[..., Page]

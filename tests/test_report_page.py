@@ -21,7 +21,8 @@ pytest.importorskip("vl_convert")
 from linguabridge.commands.report import report
 from linguabridge.errors import InputError
 from linguabridge.report import page as module
-from linguabridge.report.page import MARK, columns, direction, escaped_json, known_code, numeric, page, shown, tied
+from linguabridge.report.inline import escaped_json
+from linguabridge.report.page import MARK, columns, direction, known_code, numeric, page, shown, tied
 from linguabridge.report.section import Items, Share, Table, Written
 
 
@@ -148,6 +149,7 @@ def test_json_survives_its_escaping() -> None:
     assert not re.search("[<>&\u2028\u2029]", escaped_json(value))
     with pytest.raises(ValueError, match="JSON"):
         escaped_json(float("nan"))
+    escaped_json("\udc80 of a folder's name").encode()  # no file can hold half a character
 
 
 def test_words_carry_their_direction_and_language(one: Parsed) -> None:

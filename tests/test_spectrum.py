@@ -50,6 +50,7 @@ def test_every_measure_is_symmetric_and_named(found: Spectrum) -> None:
 
 
 def test_the_control_on_shuffled_text_is_another_matrix(found: Spectrum) -> None:
+    # That it has the same tokens, see test_blocks.py.
     assert not np.allclose(found.measure("shuffled").overall, found.measure("correlation").overall)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,36 +13,15 @@ import pytest
 
 pytest.importorskip("playwright", reason="needs Playwright: pip install playwright")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from linguabridge.errors import InputError
 from linguabridge.progress import PROGRESS, Reporter, recorded
 from linguabridge.report.shell import Watched
 from linguabridge.report.viewer import serve
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 30_000  # milliseconds: the machine may be busy
 WORDS = "Reading neurons: Hebrew, 40 %, about 50 s left"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    file = os.environ.get("LINGUABRIDGE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if file is None:
-        pytest.skip("needs Chromium: apt-get install chromium, or name it in LINGUABRIDGE_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=file, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -268,7 +268,7 @@ def progress_words(progress: RunProgress) -> str:
         return "Finished."
     step = f"{progress.step}, {progress.done:.0%}".replace("%", " %") if progress.step else "the beginning"
     if progress.state == STOPPED:
-        return f"Stopped at: {step}. The same command goes on from there."
+        return f"Stopped at: {step}. What was finished is kept."
     if progress.state == QUIET:
         age = time.time() - datetime.datetime.fromisoformat(progress.updated).timestamp()
         return (

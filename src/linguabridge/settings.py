@@ -17,6 +17,7 @@ TOP_RATES = (TOP_RATE, 0.02, 0.05, 0.1)
 ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate stops rising
 FEWEST_PROBES, FEWEST_CHECK, FEWEST_TOKENS = 20, 10, 200
 FEWEST_FOR_A_VERDICT = 30  # items, bridge words that are right answers left out, to say that a bridge helps or harms
+RESULT = "recommend.json"  # in the folder of a run
 HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
 
 ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch

@@ -15,11 +15,20 @@ from linguabridge.errors import InputError
 def check_writable(out: Path | None, json_file: Path | None) -> None:
     """Say before the work, not after it, that its result could not be written."""
     for folder in filter(None, (out, json_file.parent if json_file and str(json_file) != "-" else None)):
-        existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK):
-            raise InputError(f"{folder} is no folder that can be written; choose another with --out or --json.")
+        check_folder(folder, "--out or --json")
     if json_file and json_file.is_dir():
         raise InputError(f"--json {json_file} is a folder; name a file.")
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Say before the work that a folder, or the nearest one above it that exists, cannot be written.
+
+    Raises:
+        InputError: it cannot; the message names the option to choose another with.
+    """
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"{folder} is no folder that can be written; choose another with {option}.")
 
 
 def command_line() -> str:

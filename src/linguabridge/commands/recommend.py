@@ -80,7 +80,7 @@ def recommend(
 
     Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
     """
-    from linguabridge.settings import Settings, check_pair
+    from linguabridge.settings import RESULT, Settings, check_pair
 
     settings = Settings(
         candidates=several(candidates),
@@ -112,8 +112,8 @@ def recommend(
         result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=recording)
         body = {**result.to_dict(), "command": command_line()}
         if out:
-            write_json(out / "recommend.json", body)
-            reporter.say(f"Wrote {out / 'recommend.json'}.")
+            write_json(out / RESULT, body)
+            reporter.say(f"Wrote {out / RESULT}.")
     if json_file and str(json_file) != "-":
         write_json(json_file, body)
         reporter.say(f"Wrote {json_file}.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from linguabridge.cache import write_atomically
+from linguabridge.commands.output import check_folder
 from linguabridge.errors import InputError
 
 
@@ -29,7 +29,7 @@ def report(
     """
     _check_out(out)
     if figures:
-        _check_folder(figures, "--figures")
+        check_folder(figures, "--figures")
     from linguabridge.report.page import check_packages, page
     from linguabridge.report.runs import read_runs
     from linguabridge.report.sections import make_sections, title_of
@@ -53,7 +53,7 @@ def _check_out(out: Path) -> None:
     """Say before the work that the page could not be written, or would replace what is no page of ours."""
     if out.is_dir():
         raise InputError(f"--out {out} is a folder; name a file, such as {out / 'report.html'}.")
-    _check_folder(out.parent, "--out")
+    check_folder(out.parent, "--out")
     if not out.is_file():
         return
     from linguabridge.report.page import MARK
@@ -65,9 +65,3 @@ def _check_out(out: Path) -> None:
         raise InputError(f"{out} cannot be read ({error.strerror}); choose another file with --out.") from error
     if start and MARK.encode() not in start:
         raise InputError(f"{out} exists and is no report of linguabridge; choose another file with --out.")
-
-
-def _check_folder(folder: Path, option: str) -> None:
-    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise InputError(f"{folder} is no folder that can be written; choose another with {option}.")

@@ -50,29 +50,32 @@ def watch(path: Path) -> Watched:
     Raises:
         InputError: there is no run, and none that has begun.
     """
-    from linguabridge.evaluation.files import ITEMS, MANIFEST, UNFINISHED
+    from linguabridge.evaluation.files import ITEMS, MANIFEST, SUMMARY, UNFINISHED
     from linguabridge.progress import read_progress
-    from linguabridge.report.runs import EVALUATE, RECOMMEND, SPECTRUM, read_runs
+    from linguabridge.report.runs import read_runs
     from linguabridge.report.shell import Watched
+    from linguabridge.settings import RESULT
+    from linguabridge.spectrum.files import SPECTRUM
 
     if not path.exists():
         raise InputError(f"{path} does not exist; give the folder of a run (it is made when the run begins).")
-    evaluation = (EVALUATE, ITEMS, MANIFEST)
+    evaluation = (SUMMARY, ITEMS, MANIFEST)
     if not path.is_dir():
-        files = tuple(path.with_name(name) for name in evaluation) if path.name == EVALUATE else (path,)
+        files = tuple(path.with_name(name) for name in evaluation) if path.name == SUMMARY else (path,)
         return Watched(path.name, None, files)
     if not has_results(path) and read_progress(path) is None:
         read_runs(path)  # says what is missing
-    names = (RECOMMEND, SPECTRUM, *evaluation, *(f"{UNFINISHED}/{name}" for name in evaluation))
+    names = (RESULT, SPECTRUM, *evaluation, *(f"{UNFINISHED}/{name}" for name in evaluation))
     return Watched(path.resolve().name or str(path), path, tuple(path / name for name in names))
 
 
 def has_results(path: Path) -> bool:
     """Whether there is anything to report: a run that has just begun has nothing yet."""
-    from linguabridge.evaluation.files import UNFINISHED
-    from linguabridge.report.runs import EVALUATE, RECOMMEND, SPECTRUM
+    from linguabridge.evaluation.files import SUMMARY, UNFINISHED
+    from linguabridge.settings import RESULT
+    from linguabridge.spectrum.files import SPECTRUM
 
-    names = (RECOMMEND, SPECTRUM, EVALUATE, f"{UNFINISHED}/{EVALUATE}")
+    names = (RESULT, SPECTRUM, SUMMARY, f"{UNFINISHED}/{SUMMARY}")
     return not path.is_dir() or any((path / name).exists() for name in names)
 
 

@@ -14,9 +14,7 @@ from linguabridge.lexicons import Lexicon
 from linguabridge.model import LazyModel
 from linguabridge.progress import Reporter
 from linguabridge.recommendation import recommend
-from linguabridge.settings import Settings
-
-NAME = "recommend.json"  # in the folder of a run
+from linguabridge.settings import RESULT, Settings
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def read_earlier(file: Path) -> Earlier:
     Raises:
         InputError: it is none.
     """
-    file = file / NAME if file.is_dir() else file
+    file = file / RESULT if file.is_dir() else file
     try:
         content = file.read_bytes()
         body = json.loads(content)

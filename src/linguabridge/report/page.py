@@ -6,17 +6,17 @@ content security policy with hashes of the page's own scripts and style allows n
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from importlib import metadata, resources, util
+from importlib import metadata, util
 from typing import Any
 
 from linguabridge import languages
 from linguabridge.errors import InputError
+from linguabridge.report.inline import escaped_json, hashed, template
+from linguabridge.report.inline import style as style_sheet
 from linguabridge.report.section import Cell, Items, Section, Share, Table, Written
 from linguabridge.words import number, share
 
@@ -55,10 +55,10 @@ def page(sections: Sequence[Section], *, title: str) -> str:
     environment.filters |= {"cell": shown, "tied": tied, "direction": direction, "language": known_code}
     environment.tests |= {"written": lambda value: isinstance(value, Written)}
     library = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its types lack the default
-    scripts = {"page": _template("report.js"), "library": _closed(library)}
-    style = _template("report.css")
+    scripts = {"page": template("report.js"), "library": _closed(library)}
+    style = style_sheet("report.css")
     return (
-        environment.from_string(_template("report.html.j2"))
+        environment.from_string(template("report.html.j2"))
         .render(
             title=title,
             sections=sections,
@@ -77,19 +77,12 @@ def page(sections: Sequence[Section], *, title: str) -> str:
     )
 
 
-def _template(name: str) -> str:
-    return (resources.files("linguabridge.report") / "templates" / name).read_text(encoding="utf-8")
-
-
 def _closed(script: str) -> str:
     """A script that cannot end its element, nor start a comment in it; within its strings these mean the same."""
     return script.replace("\r\n", "\n").replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
 def _policy(scripts: Iterable[str], style: str) -> str:
-    def hashed(text: str) -> str:
-        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
     return "; ".join(
         (
             "default-src 'none'",
@@ -100,12 +93,6 @@ def _policy(scripts: Iterable[str], style: str) -> str:
             "form-action 'none'",
         )
     )
-
-
-def escaped_json(value: Any) -> str:
-    """JSON that is safe within a script element: no character in it means anything to HTML."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shown(value: str | float | int | bool | None) -> str:

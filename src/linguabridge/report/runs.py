@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from linguabridge.errors import InputError
+from linguabridge.evaluation.files import SUMMARY
+from linguabridge.settings import RESULT
+from linguabridge.spectrum.files import SPECTRUM
 
 Kind = Literal["recommend", "evaluate", "spectrum"]
-RECOMMEND, SPECTRUM, EVALUATE = "recommend.json", "spectrum.json", "summary.json"
 _MADE_BY = "`linguabridge recommend`, `spectrum` or `evaluate`"
 
 
@@ -43,8 +45,8 @@ def read_runs(path: Path) -> tuple[Run, ...]:
         InputError: there is none, or it is damaged.
     """
     if not path.is_dir():
-        return (_read_evaluation(path.parent),) if path.name == EVALUATE else (_read_file(path),)
-    found = [_read_file(path / name) for name in (RECOMMEND, SPECTRUM) if (path / name).exists()]
+        return (_read_evaluation(path.parent),) if path.name == SUMMARY else (_read_file(path),)
+    found = [_read_file(path / name) for name in (RESULT, SPECTRUM) if (path / name).exists()]
     for one in found:
         if f"{one.kind}.json" != one.path.name:
             raise InputError(f"{one.path} is a result of linguabridge {one.kind}; give it its own name.")
@@ -52,8 +54,7 @@ def read_runs(path: Path) -> tuple[Run, ...]:
         found.append(evaluation)
     if not found:
         raise InputError(
-            f"{path} holds no {RECOMMEND}, {SPECTRUM} or {EVALUATE}; give a folder or a JSON file that {_MADE_BY} "
-            "wrote."
+            f"{path} holds no {RESULT}, {SPECTRUM} or {SUMMARY}; give a folder or a JSON file that {_MADE_BY} wrote."
         )
     return tuple(found)
 
@@ -73,10 +74,10 @@ def read_run(path: Path) -> Run:
 def _find_evaluation(folder: Path) -> Run | None:
     from linguabridge.evaluation.files import UNFINISHED
 
-    if (folder / EVALUATE).exists():
+    if (folder / SUMMARY).exists():
         return _read_evaluation(folder)
     unfinished = folder / UNFINISHED
-    return _read_evaluation(unfinished, unfinished=True) if (unfinished / EVALUATE).exists() else None
+    return _read_evaluation(unfinished, unfinished=True) if (unfinished / SUMMARY).exists() else None
 
 
 def _read_evaluation(folder: Path, *, unfinished: bool = False) -> Run:
@@ -85,7 +86,7 @@ def _read_evaluation(folder: Path, *, unfinished: bool = False) -> Run:
     unfinished = unfinished or folder.name == UNFINISHED
     body = read_summary(folder)
     if not ((folder / ITEMS).exists() or (folder / MANIFEST).exists()):  # a summary that was copied on its own
-        return Run("evaluate", folder / EVALUATE, body, unfinished=unfinished)
+        return Run("evaluate", folder / SUMMARY, body, unfinished=unfinished)
     rows = tuple(read_rows(folder))
     manifest = _read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
     for name, sha256 in _hashes(manifest, folder).items():
@@ -94,7 +95,7 @@ def _read_evaluation(folder: Path, *, unfinished: bool = False) -> Run:
             raise InputError(
                 f"{folder / name} is not the file that {MANIFEST} beside it was written for; run it again."
             )
-    return Run("evaluate", folder / EVALUATE, body, rows, manifest, unfinished)
+    return Run("evaluate", folder / SUMMARY, body, rows, manifest, unfinished)
 
 
 def _hashes(manifest: dict[str, Any] | None, folder: Path) -> dict[str, str]:
@@ -103,7 +104,7 @@ def _hashes(manifest: dict[str, Any] | None, folder: Path) -> dict[str, str]:
     if manifest is None:
         return {}
     try:
-        return {name: str(manifest["sha256"][name]) for name in (EVALUATE, ITEMS)}
+        return {name: str(manifest["sha256"][name]) for name in (SUMMARY, ITEMS)}
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / MANIFEST} is no manifest of linguabridge evaluate; run it again.") from error
 

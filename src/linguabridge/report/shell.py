@@ -6,17 +6,14 @@ So that new results leave readers where they are, the report gets one more scrip
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from linguabridge.progress import FINISHED, RUNNING, progress_words, read_progress
+from linguabridge.report.inline import escaped_json, hashed, style, template
 
 
 @dataclass(frozen=True)
@@ -86,22 +83,9 @@ def _waiting(made: Made, states: set[str]) -> str:
     return "There are no results yet. The report appears here when the run goes on and has some."
 
 
-def escaped_json(value: Any) -> str:
-    """JSON in ASCII that means nothing to HTML."""
-    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _template(name: str) -> str:
-    return (resources.files("linguabridge.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _hashed(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-_STYLE, _SCRIPT, _PLACE = _template("viewer.css"), _template("viewer.js"), _template("place.js")
+_STYLE, _SCRIPT, _PLACE = style("viewer.css"), template("viewer.js"), template("place.js")
 POLICY = (
-    f"default-src 'none'; script-src {_hashed(_SCRIPT)}; style-src {_hashed(_STYLE)}; img-src data:; "
+    f"default-src 'none'; script-src {hashed(_SCRIPT)}; style-src {hashed(_STYLE)}; img-src data:; "
     "connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
@@ -150,7 +134,7 @@ def shell(state: dict[str, Any]) -> bytes:
 
 def placed(page: str) -> str:
     """A report with the script that says how far it is scrolled, which its own policy then lets run, too."""
-    page = page.replace("script-src ", f"script-src {_hashed(_PLACE)} ", 1)  # its policy stands before all data
+    page = page.replace("script-src ", f"script-src {hashed(_PLACE)} ", 1)  # its policy stands before all data
     start, end, rest = page.rpartition("</body>")
     return f"{start}<script>{_PLACE}</script>{end}{rest}"
 

@@ -18,7 +18,7 @@ from linguabridge.families import are_kin
 from linguabridge.json_values import write_json
 from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import Spectrum
-from linguabridge.spectrum.spectrum import asked_for
+from linguabridge.spectrum.settings import asked_for
 
 SPECTRUM, PAIRS = "spectrum.json", "pairs.parquet"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from linguabridge import languages
 from linguabridge.errors import InputError
@@ -71,3 +72,8 @@ def check_languages(codes: Sequence[str]) -> tuple[Language, ...]:
     if len(found) < FEWEST_LANGUAGES:
         raise InputError(f"A spectrum relates languages to each other: name at least {FEWEST_LANGUAGES} of them.")
     return found
+
+
+def asked_for(codes: Sequence[str], model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes two spectra the same: languages, model and settings, as JSON holds them."""
+    return {"languages": list(codes), "model": model, **settings}

@@ -42,7 +42,7 @@ from linguabridge.spectrum.results import (
     Spectrum,
 )
 from linguabridge.spectrum.scaling import place
-from linguabridge.spectrum.settings import BLOCKS, FEWEST_BLOCKS, SpectrumSettings, check_languages
+from linguabridge.spectrum.settings import BLOCKS, FEWEST_BLOCKS, SpectrumSettings, asked_for, check_languages
 from linguabridge.spectrum.similarity import (
     correlations,
     jaccard,
@@ -77,7 +77,8 @@ def spectrum(
             :func:`linguabridge.model.open_model`.
         options: how a model given by name is loaded; a model already opened has its own.
         settings: everything else.
-        before: told what is asked for (:func:`asked_for`), once everything is known to be there and before the work.
+        before: told what is asked for (:func:`linguabridge.spectrum.settings.asked_for`) once everything is there and
+            before the work.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
 
@@ -92,6 +93,7 @@ def spectrum(
     texts, notes = _texts(wanted, settings, everything=codes is None)
     languages = tuple(one for one in wanted if one.code in texts)
     distances = {path.stem: read_distances(path, languages) for path in settings.distances}
+    hashes = {path.stem: sha256(path.read_bytes()).hexdigest() for path in settings.distances}
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     before(asked_for([one.code for one in languages], lazy.files.name, plain(settings)))
@@ -130,7 +132,7 @@ def spectrum(
             **lazy.key,
             "revision": lazy.files.revision,
             "lexicon": load_cldr().fingerprint(),
-            "distances": {path.stem: sha256(path.read_bytes()).hexdigest() for path in settings.distances},
+            "distances": hashes,
         },
         settings=settings,
         profiled={
@@ -157,11 +159,6 @@ def spectrum(
         counts=shared_counts(list(tops.values())),
         notes=tuple(notes),
     )
-
-
-def asked_for(codes: Sequence[str], model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes two spectra the same: languages, model and settings, as JSON holds them."""
-    return {"languages": list(codes), "model": model, **settings}
 
 
 def lexicon_languages() -> tuple[Language, ...]:
