@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from linguabridge.errors import InputError, LinguabridgeError
-from linguabridge.report.shell import POLICY, Made, Watched, escaped_json, placed, shell, state
+from linguabridge.report.inline import escaped_json
+from linguabridge.report.shell import POLICY, Made, Watched, placed, shell, state
 
 ADDRESS = "127.0.0.1"
 _NAMES = (ADDRESS, "localhost", "[::1]")  # by which this machine calls itself
