@@ -16,9 +16,10 @@ from linguabridge.evaluation.statistics import with_holm
 from linguabridge.json_values import plain
 from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.lexicons import Entry, PairEntries
+from linguabridge.neuron_ranking import Sets
 from linguabridge.paired import Comparison, Contrast, Interval
 from linguabridge.ranking import CandidateScore, Ranking
-from linguabridge.recommendation import Recommendation, Sets
+from linguabridge.recommendation import Recommendation
 from linguabridge.settings import Settings
 from linguabridge.spectrum.agreement import Mantel, NeighbourShare
 from linguabridge.spectrum.results import (

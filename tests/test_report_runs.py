@@ -18,8 +18,8 @@ from linguabridge.errors import InputError
 from linguabridge.evaluation.files import UNFINISHED, write_folder
 from linguabridge.evaluation.results import Result
 from linguabridge.json_values import plain
+from linguabridge.neuron_ranking import Sets
 from linguabridge.paired import Contrast, Interval
-from linguabridge.recommendation import Sets
 from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Kind, read_run, read_runs
 from linguabridge.report.sections import make_sections

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from linguabridge.commands.ablate import ablate
 from linguabridge.commands.ask import ask
 from linguabridge.commands.evaluate import evaluate
 from linguabridge.commands.inspect import inspect_model
@@ -16,6 +17,7 @@ from linguabridge.commands.languages import list_languages
 from linguabridge.commands.recommend import recommend
 from linguabridge.commands.report import report
 from linguabridge.commands.spectrum import spectrum
+from linguabridge.commands.study import study
 from linguabridge.commands.view import view
 from linguabridge.errors import LinguabridgeError
 
@@ -53,6 +55,8 @@ for name, command in (
     ("recommend", recommend),
     ("spectrum", spectrum),
     ("evaluate", evaluate),
+    ("ablate", ablate),
+    ("study", study),
     ("report", report),
     ("view", view),
     ("ask", ask),

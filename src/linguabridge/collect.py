@@ -259,16 +259,21 @@ def probe_matrix(
 
 
 def linear_kernels(
-    model: LanguageModel, prompts: Sequence[str], *, advance: Callable[[float], None] = lambda _: None
+    model: LanguageModel,
+    prompts: Sequence[str],
+    *,
+    of: str = "neurons",
+    advance: Callable[[float], None] = lambda _: None,
 ) -> NDArray[np.float32]:
-    """U-centred linear kernel over prompts, layer by layer: inner products of all the layer's neurons' mean values.
+    """U-centred linear kernel over prompts, layer by layer: inner products of a layer's mean values.
 
     The inner product of two such kernels over the square root of both own ones is the debiased linear CKA (Nguyen et
-    al., 2021; :func:`linguabridge.dependence.u_centre`). Values of all neurons are held for these prompts at once.
+    al., 2021; :func:`linguabridge.dependence.u_centre`). Values of all layers are held for these prompts at once.
 
     Args:
         model: the model.
         prompts: at least 4.
+        of: ``neurons``, all of a layer's feed-forward neurons, or ``hidden``, what a layer hands to the next.
         advance: told the number of prompts done after each batch.
 
     Returns:
@@ -277,13 +282,40 @@ def linear_kernels(
     Raises:
         ModelError: activations are not finite.
     """
-    everything = NeuronSet(model.space, np.arange(len(model.space)))
-    values = probe_matrix(model, prompts, everything, advance=advance)
-    starts = model.space.starts
-    out = np.empty((model.space.n_layers, len(prompts), len(prompts)), dtype=np.float32)
-    for layer in range(model.space.n_layers):
-        rows = values[starts[layer] : starts[layer + 1]].astype(np.float64)
+    if of == "hidden":
+        layers = _hidden_means(model, prompts, advance)
+    else:
+        everything = NeuronSet(model.space, np.arange(len(model.space)))
+        values = probe_matrix(model, prompts, everything, advance=advance)
+        layers = np.split(values, model.space.starts[1:-1])
+    out = np.empty((len(layers), len(prompts), len(prompts)), dtype=np.float32)
+    for layer, some in enumerate(layers):
+        rows = some.astype(np.float64)
         kernel = u_centre(torch.from_numpy(rows.T @ rows)).numpy()
         norm = float(np.linalg.norm(kernel))
         out[layer] = kernel / norm if norm > 0 else 0
+    return out
+
+
+def _hidden_means(
+    model: LanguageModel, prompts: Sequence[str], advance: Callable[[float], None]
+) -> list[NDArray[np.float32]]:
+    """Mean over a prompt's tokens, special ones left out, of what each layer gives; (size, prompts) a layer."""
+    out: list[NDArray[np.float32]] = []
+    encoded = [model.encode(prompt) for prompt in prompts]
+    with torch.inference_mode():
+        for batch in batches(encoded, token_budget(model.device), model.device, model.special_ids):
+            weights = batch.real.float()
+            weights /= weights.sum(1, keepdim=True).clamp(min=1)
+            states = model.model.base_model(
+                input_ids=batch.ids, use_cache=False, output_hidden_states=True
+            ).hidden_states[1:]
+            if not out:
+                out = [np.zeros((state.shape[-1], len(prompts)), dtype=np.float32) for state in states]
+            for layer, state in zip(out, states, strict=True):
+                means = torch.einsum("bt,btd->db", weights.to(state.device), state.float())
+                layer[:, list(batch.rows)] = means.cpu().numpy()
+            advance(len(batch.rows))
+    if not all(np.isfinite(layer).all() for layer in out):
+        raise ModelError(f"{model.name} gives hidden states that are not finite; try --dtype float32.")
     return out

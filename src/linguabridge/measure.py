@@ -23,7 +23,7 @@ from linguabridge.texts import MAX_LENGTH, Text, load_text
 
 # What is asked together, and kept as soon as it is answered: a killed run loses one such batch. Batches are planned
 # from the whole list of questions, so that a run that goes on computes the same batches, and gets the same numbers.
-_BATCH_PROMPTS, _BATCH_CHARACTERS = 128, 50_000
+_BATCH_PROMPTS, _BATCH_CHARACTERS = 512, 100_000
 
 
 def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -191,16 +191,16 @@ class Measurements:
         self.cache.put("probes", key, {"values": values}, {"about": title})
         return values
 
-    def linear_kernels(self, title: str, prompts: Sequence[str]) -> NDArray[np.float32]:
+    def linear_kernels(self, title: str, prompts: Sequence[str], *, of: str = "neurons") -> NDArray[np.float32]:
         """Kernels over prompts by layer; see :func:`linguabridge.collect.linear_kernels`."""
-        key = self._key(prompts=digest(list(prompts)))
+        key = self._key(prompts=digest(list(prompts)), of=of)
         if found := self.cache.get("kernels", key):
             return found.arrays["kernels"]
         from linguabridge.collect import linear_kernels
 
         model = self.model.loaded
         with self.reporter.step(title, len(prompts)) as advance:
-            kernels = linear_kernels(model, prompts, advance=advance)
+            kernels = linear_kernels(model, prompts, of=of, advance=advance)
         self.cache.put("kernels", key, {"kernels": kernels}, {"about": title})
         return kernels
 

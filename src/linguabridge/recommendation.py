@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir, versions
 from linguabridge.check import Check, run_check
@@ -23,45 +21,12 @@ from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
-from linguabridge.neurons import NeuronSet, anchored, overlap
-from linguabridge.profile import TOP_RATE, Profile
+from linguabridge.neuron_ranking import Sets, rank_by_neurons, window
 from linguabridge.progress import Reporter
-from linguabridge.ranking import Ranking, default_window, rank_candidates
-from linguabridge.settings import (
-    BRIDGE_SETS,
-    ENOUGH_NEURONS,
-    FEWEST_CHECK,
-    FEWEST_PROBES,
-    HUB,
-    TOP_RATES,
-    Settings,
-    check_pair,
-)
+from linguabridge.ranking import Ranking
+from linguabridge.settings import FEWEST_CHECK, FEWEST_PROBES, HUB, Settings, check_pair
 from linguabridge.texts import Text, lines_read, load_text
-from linguabridge.understood import Probes, understood_probes
-
-
-@dataclass(frozen=True)
-class Sets:
-    """Sizes of the neuron sets.
-
-    Attributes:
-        rate: top rate in force.
-        raised: whether it rose from its default because candidates had too few neurons.
-        top: neurons in each language's top set.
-        overlap: in O(s, t), over all layers.
-        overlap_in_window: of those, in the layers compared.
-        anchored: in the anchored part of the overlap, within the window.
-        thin: candidates with fewer than 30 bridge neurons in the window.
-    """
-
-    rate: float
-    raised: bool
-    top: dict[str, int]
-    overlap: int
-    overlap_in_window: int
-    anchored: int
-    thin: tuple[str, ...]
+from linguabridge.understood import Probes
 
 
 @dataclass(frozen=True)
@@ -173,44 +138,9 @@ def recommend(
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     if lazy.n_layers is not None:
-        _window(lazy.n_layers, settings)  # before the work, not after it
-
-    profile = Profile(
-        {
-            code: measure.profile(text, max_tokens=settings.tokens, count_special=settings.reference)
-            for code, text in texts.items()
-        }
-    )
-    window = _window(next(iter(profile.languages.values())).space.n_layers, settings)
-    probes = understood_probes(measure, s, t, choices, reference=settings.reference)
-    rate, top, shared, bridges = _sets(profile, s, t, candidates, window, settings)
-    everything = shared
-    for one in bridges.values():
-        everything |= one
-    everything = everything.within(window)
-    values = measure.probe_matrix("Probing neurons", probes.prompts, everything, count_special=settings.reference)
-    in_window = shared.within(window)
-    active = (values[np.searchsorted(everything.flat, in_window.flat)] > 0).mean(axis=1)
-    fixed = anchored(in_window, active)
-    ranking = rank_candidates(
-        values,
-        everything,
-        fixed if settings.shared_set == "anchored" else shared,
-        bridges,
-        window,
-        estimator=settings.estimator_in_force,
-        empty_layers_count=settings.reference,
-        seed=settings.seed,
-    )
-    sets = Sets(
-        rate=rate,
-        raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,
-        top={code: len(one) for code, one in top.items()},
-        overlap=len(shared),
-        overlap_in_window=len(in_window),
-        anchored=len(fixed),
-        thin=tuple(c.code for c in candidates if len(bridges[c.code].within(window)) < ENOUGH_NEURONS),
-    )
+        window(lazy.n_layers, settings)  # before the work, not after it
+    neurons = rank_by_neurons(measure, s, t, candidates, texts, choices, settings)
+    profile, ranking = neurons.profile, neurons.ranking
     similarity = {
         c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates
     }
@@ -228,8 +158,8 @@ def recommend(
             measure.tokens_per_word(f"Words of {t.name}", [entry.targets[0] for entry in pair.entries]),
         ),
         profiled={code: (text.source, text.sha256, profile.languages[code].tokens) for code, text in texts.items()},
-        probes=probes,
-        sets=sets,
+        probes=neurons.probes,
+        sets=neurons.sets,
         ranking=ranking,
         similarity=similarity,
         check=check,
@@ -341,41 +271,6 @@ def _seen_within_lines(
         or any(normalise_word(word) in seen[target.code] for word in entry.targets)
         for entry in check
     )
-
-
-def _window(n_layers: int, settings: Settings) -> range:
-    if settings.layers is None:
-        return default_window(n_layers)
-    first, last = settings.layers
-    if not 0 <= first <= last < n_layers:
-        raise InputError(
-            f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last."
-        )
-    return range(first, last + 1)
-
-
-def _sets(
-    profile: Profile,
-    source: Language,
-    target: Language,
-    candidates: Sequence[Language],
-    window: range,
-    settings: Settings,
-) -> tuple[float, dict[str, NeuronSet], NeuronSet, dict[str, NeuronSet]]:
-    """Top rate, and at that rate each language's top set, the shared set, and each candidate's bridge set."""
-    rates: tuple[float, ...] = TOP_RATES
-    if settings.top_rate is not None:
-        rates = (settings.top_rate,)
-    elif settings.reference:
-        rates = (TOP_RATE,)
-    for rate in rates:
-        top = {code: profile.top(code, rate, keep_ties=settings.reference) for code in profile.languages}
-        shared = overlap(top[source.code], top[target.code])
-        make = BRIDGE_SETS[settings.bridge_set]
-        bridges = {c.code: make(top[c.code], top[source.code], top[target.code]) for c in candidates}
-        if all(len(one.within(window)) >= ENOUGH_NEURONS for one in bridges.values()):
-            break
-    return rate, top, shared, bridges
 
 
 def _check(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES, Language
-from linguabridge.neurons import NeuronSet, bridge_between, bridge_set, overlap
 from linguabridge.profile import TOP_RATE
 
 REFERENCE_CANDIDATES = ("en", "de", "fr", "it", "pt", "es")
@@ -22,10 +20,7 @@ HUB = "en"  # the bridge that everybody tries first; always among the arms of th
 
 ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch
 SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
-BRIDGE_SETS: Mapping[str, Callable[[NeuronSet, NeuronSet, NeuronSet], NeuronSet]] = {
-    "rest": lambda b, s, t: bridge_set(b, overlap(s, t)),
-    "between": bridge_between,
-}
+BRIDGE_SETS = ("rest", "between", "specific")  # made in linguabridge.neuron_ranking
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,8 @@ class Settings:
         layers: first and last layer, both included; None for the reference's window scaled to the model.
         top_rate: share of neurons in a top set; None to let it rise until every candidate has enough.
         shared_set: ``overlap`` or ``anchored``.
-        bridge_set: ``rest`` (T[b] without O) or ``between`` (what b shares with exactly one of the two).
+        bridge_set: ``rest`` (T[b] without O), ``between`` (what b shares with exactly one of the two) or ``specific``
+            (neurons of few languages, b among them; :mod:`linguabridge.lape`).
         probes: entries the model is asked, to find those it understands.
         check: held-out entries for the check; 0 for none.
         seed: of every draw.

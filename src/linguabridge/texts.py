@@ -15,7 +15,7 @@ from pathlib import Path
 from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
-from linguabridge.lexicons import Lexicon, load_cldr, words_for_profile
+from linguabridge.lexicons import CHECK_SHARE, Lexicon, load_cldr, words_for_profile
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
@@ -53,7 +53,9 @@ def lines_read(text: Text, tokens: int) -> Iterator[str]:
             return
 
 
-def names_text(language: Language, seed: int, lexicon: Lexicon | None = None) -> Text:
+def names_text(
+    language: Language, seed: int, lexicon: Lexicon | None = None, *, check_share: float = CHECK_SHARE
+) -> Text:
     """The names of CLDR concepts in one language, in seeded order, without the words kept for the check.
 
     Where CLDR has too few, as for a language that only the user's own lexicon covers, that lexicon's words serve.
@@ -63,7 +65,7 @@ def names_text(language: Language, seed: int, lexicon: Lexicon | None = None) ->
     """
     for source in (load_cldr(), *([lexicon] if lexicon and lexicon.name != "cldr" else [])):
         try:
-            names = sorted(set(words_for_profile(source.names(language), seed).values()))
+            names = sorted(set(words_for_profile(source.names(language), seed, check_share).values()))
         except InputError:
             continue
         if len(names) >= FEWEST_WORDS:
@@ -76,7 +78,14 @@ def names_text(language: Language, seed: int, lexicon: Lexicon | None = None) ->
     )
 
 
-def load_text(where: str | None, language: Language, seed: int, lexicon: Lexicon | None = None) -> Text:
+def load_text(
+    where: str | None,
+    language: Language,
+    seed: int,
+    lexicon: Lexicon | None = None,
+    *,
+    check_share: float = CHECK_SHARE,
+) -> Text:
     """The text of one language.
 
     Args:
@@ -85,13 +94,14 @@ def load_text(where: str | None, language: Language, seed: int, lexicon: Lexicon
         language: wanted.
         seed: of the order of the CLDR names.
         lexicon: whose words serve where CLDR has none.
+        check_share: of all concepts that are kept for the check, and left out of the names.
 
     Raises:
         InputError: no text in this language there.
         DownloadError: a data set could not be had.
     """
     if where is None:
-        return names_text(language, seed, lexicon)
+        return names_text(language, seed, lexicon, check_share=check_share)
     if "{lang}" in where:
         return _file(language, _templated(where, language))
     path = Path(where).expanduser()

@@ -25,12 +25,15 @@ class Split:
     check: tuple[Entry, ...]
 
 
-def kept_for_check(concept: str, seed: int) -> bool:
-    """Tell whether a concept is kept back for the check, as ``CHECK_SHARE`` of all concepts are."""
-    return _fraction("check", concept, seed) < CHECK_SHARE
+def kept_for_check(concept: str, seed: int, share: float = CHECK_SHARE) -> bool:
+    """Tell whether a concept is kept back for the check, as ``share`` of all concepts are.
+
+    What a smaller share keeps back, a larger one does too.
+    """
+    return _fraction("check", concept, seed) < share
 
 
-def split(pair: PairEntries, *, probes: int, check: int, seed: int) -> Split:
+def split(pair: PairEntries, *, probes: int, check: int, seed: int, share: float = CHECK_SHARE) -> Split:
     """Draw probe and check entries, in an order that the seed alone decides.
 
     A check entry is dropped when its source is a probe's source, or one of its targets a probe's target: the same word
@@ -41,6 +44,7 @@ def split(pair: PairEntries, *, probes: int, check: int, seed: int) -> Split:
         probes: number of probe entries wanted; there may be fewer.
         check: number of check entries wanted; there may be fewer.
         seed: any integer.
+        share: of all concepts that are kept for the check.
 
     Returns:
         The two draws. Whether they are large enough is for the caller to judge.
@@ -54,13 +58,13 @@ def split(pair: PairEntries, *, probes: int, check: int, seed: int) -> Split:
         )
     # Ties (one concept, two source words) are broken by the source word, so that the lexicon's own order never shows.
     ordered = sorted(pair.entries, key=lambda entry: (_fraction("order", entry.concept, seed), entry.source))
-    chosen = [entry for entry in ordered if not kept_for_check(entry.concept, seed)][:probes]
+    chosen = [entry for entry in ordered if not kept_for_check(entry.concept, seed, share)][:probes]
     sources = {normalise_word(entry.source) for entry in chosen}
     targets = {normalise_word(word) for entry in chosen for word in entry.targets}
     held = (
         entry
         for entry in ordered
-        if kept_for_check(entry.concept, seed)
+        if kept_for_check(entry.concept, seed, share)
         and normalise_word(entry.source) not in sources
         and targets.isdisjoint(normalise_word(word) for word in entry.targets)
     )
@@ -72,18 +76,19 @@ def in_order(concepts: Iterable[str], seed: int) -> list[str]:
     return sorted(concepts, key=lambda concept: (_fraction("order", concept, seed), concept))
 
 
-def words_for_profile(names: Mapping[str, str], seed: int) -> dict[str, str]:
+def words_for_profile(names: Mapping[str, str], seed: int, share: float = CHECK_SHARE) -> dict[str, str]:
     """Leave out the words kept for the check, also where another concept has the same word.
 
     Args:
         names: one language's words by concept, as :meth:`Lexicon.names` gives them.
         seed: the seed of the split.
+        share: of all concepts that are kept for the check.
     """
-    held = {normalise_word(word) for concept, word in names.items() if kept_for_check(concept, seed)}
+    held = {normalise_word(word) for concept, word in names.items() if kept_for_check(concept, seed, share)}
     return {
         concept: word
         for concept, word in names.items()
-        if not kept_for_check(concept, seed) and normalise_word(word) not in held
+        if not kept_for_check(concept, seed, share) and normalise_word(word) not in held
     }
 
 

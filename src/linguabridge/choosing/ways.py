@@ -1,0 +1,136 @@
+"""Ways of choosing a bridge, each a few lines: evidence in, a score for every candidate out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linguabridge.choosing.evidence import Evidence
+
+Scores = NDArray[np.float64]
+# The bridge everybody tries, and those to try where it is the source or the target: by their mean on the study's
+# pairs for development.
+FIXED = ("en", "fr", "es", "pt")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of choosing.
+
+    Attributes:
+        name: short, as in ``--choose-by`` and in tables.
+        title: what it goes by, in words.
+        score: of each candidate in order; the highest is chosen, equals are drawn from; NaN says nothing.
+    """
+
+    name: str
+    title: str
+    score: Callable[[Evidence], Scores]
+
+
+def _ranked(evidence: Evidence, **changes: object) -> Scores:
+    settings = replace(evidence.settings, **changes)  # type: ignore[arg-type]
+    score = {one.code: one.score for one in evidence.neurons(settings).ranking.candidates}
+    return np.array([np.nan if score[code] is None else score[code] for code in evidence.codes], float)
+
+
+def _overlap(evidence: Evidence) -> Scores:
+    top = {code: evidence.profile.top(code) for code in evidence.texts}
+    return np.asarray(np.add(*evidence.with_both(lambda a, b: len(top[a] & top[b]))))
+
+
+def _correlation(evidence: Evidence, combine: Callable[[Scores, Scores], Scores]) -> Scores:
+    return combine(*evidence.with_both(evidence.profile.correlation))
+
+
+def _harmonic(a: Scores, b: Scores) -> Scores:
+    return np.where((a > 0) & (b > 0), 2 * a * b / np.where(a + b > 0, a + b, 1), 0.0)
+
+
+def _family(evidence: Evidence) -> Scores:
+    # An unknown family is as far as an unrelated one.
+    far = [
+        [np.nan_to_num(evidence.family_distance(one, end), nan=1.0) for end in (evidence.source, evidence.target)]
+        for one in evidence.candidates
+    ]
+    return np.asarray(-np.array(far).mean(axis=1))
+
+
+def _fixed(evidence: Evidence) -> Scores:
+    return np.array([-float(FIXED.index(code)) if code in FIXED else -np.inf for code in evidence.codes])
+
+
+def _hub(evidence: Evidence) -> Scores:
+    return np.array([evidence.profile.correlation(code, evidence.hub) for code in evidence.codes])
+
+
+def _hub_hidden(evidence: Evidence) -> Scores:
+    # The hub itself is likest.
+    return np.array([1.0 if code == evidence.hub else evidence.hidden[code, evidence.hub] for code in evidence.codes])
+
+
+def _central(evidence: Evidence) -> Scores:
+    others = [one.code for one in evidence.languages]
+    return np.array([np.mean([evidence.hidden[code, one] for one in others if one != code]) for code in evidence.codes])
+
+
+def hop_mrr(evidence: Evidence, *, first: bool, words: int | None = None) -> Scores:
+    """Mean reciprocal rank of the right word in the first hop, or in the second, of each candidate.
+
+    Args:
+        evidence: of the pair.
+        first: the hop from the source; else the hop to the target.
+        words: asked, at most; None for all there are.
+    """
+    found = []
+    for one in evidence.candidates:
+        hop = evidence.hop(evidence.source, one) if first else evidence.hop(one, evidence.target)
+        found.append(np.nan if hop is None else float((1 / hop[:words]).mean()))
+    return np.array(found)
+
+
+def _hops(evidence: Evidence) -> Scores:
+    return hop_mrr(evidence, first=True) * hop_mrr(evidence, first=False)
+
+
+def _hidden(evidence: Evidence) -> Scores:
+    return np.minimum(*evidence.with_both(lambda a, b: evidence.hidden[a, b]))
+
+
+def _tokens(evidence: Evidence) -> Scores:
+    return np.add(*evidence.with_both(evidence.token_overlap)) / 2
+
+
+_ALL = (
+    Way("english", "always English, or the best fixed bridge where English is in the pair", _fixed),
+    Way("random", "any candidate", lambda evidence: np.zeros(len(evidence.codes))),
+    Way("reference", "the published measure (its HSIC, sets, window and layers)", lambda e: _ranked(e, reference=True)),
+    Way("cka", "debiased CKA of bridge neurons with shared neurons", _ranked),
+    Way("cka-between", "the same, of neurons shared with one of the two", lambda e: _ranked(e, bridge_set="between")),
+    Way("cka-specific", "the same, of language-specific neurons (LAPE)", lambda e: _ranked(e, bridge_set="specific")),
+    Way("cka-anchored", "the same, with anchored shared neurons", lambda e: _ranked(e, shared_set="anchored")),
+    Way("overlap", "neurons shared with source and with target", _overlap),
+    Way("correlation-min", "activation correlation, the lower of both", lambda e: _correlation(e, np.minimum)),
+    Way("correlation-mean", "activation correlation, mean", lambda e: _correlation(e, lambda a, b: (a + b) / 2)),
+    Way("correlation-harmonic", "activation correlation, harmonic mean", lambda e: _correlation(e, _harmonic)),
+    Way("hidden-cka", "CKA of hidden states, the lower of both", _hidden),
+    Way("tokens", "tokens shared with source and with target", _tokens),
+    Way("family", "kinship in the tree of families", _family),
+    Way("bits", "bits per byte of the candidate's own text, fewest", lambda e: -_bits(e)),
+    Way("hub", "activation correlation with the model's hub language", _hub),
+    Way("hub-hidden", "CKA of hidden states with the model's hub language", _hub_hidden),
+    Way("central", "CKA of hidden states with all languages, mean", _central),
+    Way("hops", "right words in both hops, product of MRRs", _hops),
+    Way("first-hop", "right words from the source, MRR", lambda e: hop_mrr(e, first=True)),
+    Way("second-hop", "right words into the target, MRR", lambda e: hop_mrr(e, first=False)),
+)
+
+
+def _bits(evidence: Evidence) -> Scores:
+    return np.array([evidence.bits_per_byte(code) for code in evidence.codes])
+
+
+WAYS: Mapping[str, Way] = {way.name: way for way in _ALL}

@@ -1,0 +1,116 @@
+"""``linguabridge study``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
+from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.errors import InputError
+from linguabridge.json_values import write_json
+from linguabridge.progress import TerminalReporter, recorded
+
+if TYPE_CHECKING:
+    from linguabridge.study.results import Study
+
+
+def study(
+    pairs: Annotated[
+        list[str] | None, typer.Argument(metavar="PAIR…", help="Pairs to study, such as ar:he en:sw; by default 20.")
+    ] = None,
+    model: Model = DEFAULT_MODEL_NAME,
+    bridge_words: Annotated[
+        str, typer.Option(help="What stands in the prompt: the dictionary's word, or the model's own.")
+    ] = "dictionary",
+    lexicon: Annotated[str, typer.Option(help="cldr (built in), muse, or a word list (TSV, CSV).")] = "cldr",
+    lexicon_dir: Annotated[Path | None, typer.Option(help="Local folder of MUSE dictionaries.")] = None,
+    candidates: Annotated[
+        str | None, typer.Option(help="Bridges to try, between commas; by default the paper's 15.", metavar="LANGS")
+    ] = None,
+    words: Annotated[int, typer.Option(help="Words asked in each pair, at most; 40 or more.")] = 150,
+    tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most.")] = 2000,
+    probes: Annotated[int, typer.Option(help="Words to ask the model, to find those it understands.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    taps: Taps = None,
+    trust_remote_code: Remote = False,
+    again: Annotated[
+        Path | None,
+        typer.Option("--from", help="Analyse a finished study's ranks anew; asks no model.", metavar="FOLDER"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for study.json and the ranks of all words.")] = Path("study"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
+    ] = None,
+) -> None:
+    """Measure which way of choosing a bridge loses least, on pairs × bridges whose best bridge is known afterwards.
+
+    The default grid takes some three hours on two cores; a run that was stopped goes on. Two of them over different
+    pairs may share a cache.
+
+    Examples: `linguabridge study` · `linguabridge study ar:he en:sw --words 60` · `linguabridge study --from ./study`
+    """
+    from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs
+
+    if again and pairs:
+        raise InputError("--from analyses the pairs of a finished study; name no pairs beside it.")
+    check_writable(out, json_file)
+    if again:
+        from linguabridge.study.files import read_study
+
+        result = read_study(again)
+    else:
+        settings = StudySettings(
+            pairs=parse_pairs(pairs or (*DEVELOPMENT, *REPORTED)),
+            words=words,
+            bridge_words=bridge_words,
+            lexicon=lexicon,
+            lexicon_dir=lexicon_dir,
+            tokens=tokens,
+            probes=probes,
+            seed=seed,
+            candidates=parse_candidates(several(candidates)),
+        )
+        from linguabridge.hardware import set_threads
+        from linguabridge.model import ModelOptions
+        from linguabridge.study.files import check_folder
+        from linguabridge.study.study import study as run
+
+        check_folder(out)
+        set_threads()
+        options = ModelOptions(device, dtype, taps, trust_remote_code)
+        with recorded(TerminalReporter(), out) as reporter:
+            reporter.begin()
+            result = run(settings, model=model, options=options, reporter=reporter)
+    from linguabridge.study.files import write_folder
+
+    write_folder(out, result, command=command_line())
+    body = {**result.to_dict(), "command": command_line()}
+    if json_file and str(json_file) == "-":
+        print_json(body)
+        return
+    if json_file:
+        write_json(json_file, body)
+    show(result, out, Console())
+
+
+def show(result: Study, folder: Path, console: Console) -> None:
+    """Print a study: words first, then the tables."""
+    from linguabridge.study.tables import curves_table, policies_table, titles_table, ways_table
+    from linguabridge.study.words import paragraphs
+
+    console.print()
+    for text in paragraphs(result):
+        console.print(Padding(text, (0, 0, 1, 0)), highlight=False, markup=False)
+    main = result.main
+    for table in (ways_table(main), policies_table(main), curves_table(main), titles_table(result)):
+        console.print(table)
+        console.print()
+    console.print(f"Written to {folder}.", highlight=False, markup=False, soft_wrap=True)

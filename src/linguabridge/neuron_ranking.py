@@ -1,0 +1,165 @@
+"""From texts and words to a ranking of candidates by their neurons: statistics → sets → probes → dependence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from linguabridge.choices import Choice
+from linguabridge.errors import InputError
+from linguabridge.languages import Language
+from linguabridge.lape import specific_sets
+from linguabridge.measure import Measurements
+from linguabridge.neurons import NeuronSet, anchored, bridge_between, bridge_set, overlap
+from linguabridge.profile import TOP_RATE, Profile
+from linguabridge.ranking import Ranking, default_window, rank_candidates
+from linguabridge.settings import ENOUGH_NEURONS, TOP_RATES, Settings
+from linguabridge.texts import Text
+from linguabridge.understood import Probes, understood_probes
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sizes of the neuron sets.
+
+    Attributes:
+        rate: top rate in force.
+        raised: whether it rose from its default because candidates had too few neurons.
+        top: neurons in each language's top set.
+        overlap: in O(s, t), over all layers.
+        overlap_in_window: of those, in the layers compared.
+        anchored: in the anchored part of the overlap, within the window.
+        thin: candidates with fewer than 30 bridge neurons in the window.
+    """
+
+    rate: float
+    raised: bool
+    top: dict[str, int]
+    overlap: int
+    overlap_in_window: int
+    anchored: int
+    thin: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NeuronRanking:
+    """A ranking, and what it was made from.
+
+    Attributes:
+        profile: statistics of all languages.
+        probes: entries that probed the neurons.
+        sets: sizes of the neuron sets.
+        ranking: of the candidates, the best first.
+    """
+
+    profile: Profile
+    probes: Probes
+    sets: Sets
+    ranking: Ranking
+
+
+def rank_by_neurons(
+    measure: Measurements,
+    source: Language,
+    target: Language,
+    candidates: Sequence[Language],
+    texts: Mapping[str, Text],
+    choices: Sequence[Choice],
+    settings: Settings,
+) -> NeuronRanking:
+    """Rank candidates by how strongly their neurons depend on those that source and target share.
+
+    Args:
+        measure: asks the model, or the cache.
+        source: language of the input.
+        target: language of the output.
+        candidates: to rank.
+        texts: to read neurons on, of source, target and all candidates, by code.
+        choices: entries of which those that the model understands probe the neurons.
+        settings: which sets, layers and estimator.
+
+    Raises:
+        InputError: the sets are empty, or there are too few probes.
+    """
+    profile = Profile(
+        {
+            code: measure.profile(text, max_tokens=settings.tokens, count_special=settings.reference)
+            for code, text in texts.items()
+        }
+    )
+    layers = window(next(iter(profile.languages.values())).space.n_layers, settings)
+    probes = understood_probes(measure, source, target, choices, reference=settings.reference)
+    rate, top, shared, bridges = _sets(profile, source, target, candidates, layers, settings)
+    everything = shared
+    for one in bridges.values():
+        everything |= one
+    everything = everything.within(layers)
+    values = measure.probe_matrix("Probing neurons", probes.prompts, everything, count_special=settings.reference)
+    in_window = shared.within(layers)
+    active = (values[np.searchsorted(everything.flat, in_window.flat)] > 0).mean(axis=1)
+    fixed = anchored(in_window, active)
+    ranking = rank_candidates(
+        values,
+        everything,
+        fixed if settings.shared_set == "anchored" else shared,
+        bridges,
+        layers,
+        estimator=settings.estimator_in_force,
+        empty_layers_count=settings.reference,
+        seed=settings.seed,
+    )
+    sets = Sets(
+        rate=rate,
+        raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,
+        top={code: len(one) for code, one in top.items()},
+        overlap=len(shared),
+        overlap_in_window=len(in_window),
+        anchored=len(fixed),
+        thin=tuple(c.code for c in candidates if len(bridges[c.code].within(layers)) < ENOUGH_NEURONS),
+    )
+    return NeuronRanking(profile, probes, sets, ranking)
+
+
+def window(n_layers: int, settings: Settings) -> range:
+    """Layers to compare in.
+
+    Raises:
+        InputError: the model has no such layers.
+    """
+    if settings.layers is None:
+        return default_window(n_layers)
+    first, last = settings.layers
+    if not 0 <= first <= last < n_layers:
+        raise InputError(
+            f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last."
+        )
+    return range(first, last + 1)
+
+
+def _sets(
+    profile: Profile,
+    source: Language,
+    target: Language,
+    candidates: Sequence[Language],
+    window: range,
+    settings: Settings,
+) -> tuple[float, dict[str, NeuronSet], NeuronSet, dict[str, NeuronSet]]:
+    """Top rate, and at that rate each language's top set, the shared set, and each candidate's bridge set."""
+    rates: tuple[float, ...] = TOP_RATES
+    if settings.top_rate is not None:
+        rates = (settings.top_rate,)
+    elif settings.reference:
+        rates = (TOP_RATE,)
+    for rate in rates:
+        top = {code: profile.top(code, rate, keep_ties=settings.reference) for code in profile.languages}
+        shared = overlap(top[source.code], top[target.code])
+        if settings.bridge_set == "between":
+            bridges = {c.code: bridge_between(top[c.code], top[source.code], top[target.code]) for c in candidates}
+        else:
+            own = specific_sets(profile, rate) if settings.bridge_set == "specific" else top
+            bridges = {c.code: bridge_set(own[c.code], shared) for c in candidates}
+        if all(len(one.within(window)) >= ENOUGH_NEURONS for one in bridges.values()):
+            break
+    return rate, top, shared, bridges

@@ -1,0 +1,170 @@
+"""A study in a folder: ``study.json``, ``ranks.parquet`` (a row for each word in each arm) and ``hops.parquet``."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from linguabridge.cache import write_atomically
+from linguabridge.errors import InputError
+from linguabridge.json_values import write_json
+from linguabridge.study.measured import MeasuredPair
+from linguabridge.study.results import Study
+from linguabridge.study.settings import StudySettings
+from linguabridge.study.study import analyses
+
+STUDY, RANKS, HOPS = "study.json", "ranks.parquet", "hops.parquet"
+
+
+def write_folder(folder: Path, result: Study, *, command: str) -> None:
+    """Write all three files; earlier ones there are replaced (see :func:`check_folder`).
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    write_json(folder / STUDY, {**result.to_dict(), "command": command})
+    _write(folder / RANKS, ranks_table(result.pairs))
+    _write(folder / HOPS, hops_table(result.pairs))
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that no other file is taken for an earlier study.
+
+    Raises:
+        InputError: the folder holds a file of that name that is no study.
+    """
+    if (folder / STUDY).exists():
+        _body(folder)
+
+
+def ranks_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
+    """Columns: source, target, arm, concept, word, rank (1 to 10), in the order of pairs, arms and words."""
+    shape = [(one, arm) for one in pairs for arm in one.arms]
+    return pa.table(
+        {
+            "source": _text([one.source for one, _ in shape for _ in one.words]),
+            "target": _text([one.target for one, _ in shape for _ in one.words]),
+            "arm": _text([arm for one, arm in shape for _ in one.words]),
+            "concept": _text([concept for one, _ in shape for concept in one.concepts]),
+            "word": _text([word for one, _ in shape for word in one.words]),
+            "rank": pa.array(np.concatenate([one.ranks.ravel() for one in pairs]), pa.uint8()),
+        }
+    )
+
+
+def hops_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
+    """Columns: source, target (of the pair), bridge, hop (1 or 2), rank (null for a word there is none of)."""
+    rows = [
+        (one.source, one.target, code, number, int(rank))
+        for one in pairs
+        for number, hop in ((1, one.first_hop), (2, one.second_hop))
+        for code, some in zip(one.candidates, hop, strict=True)
+        for rank in some
+    ]
+    return pa.table(
+        {
+            "source": _text([row[0] for row in rows]),
+            "target": _text([row[1] for row in rows]),
+            "bridge": _text([row[2] for row in rows]),
+            "hop": pa.array([row[3] for row in rows], pa.uint8()),
+            "rank": pa.array([row[4] or None for row in rows], pa.uint8()),
+        }
+    )
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]:
+    """Read a study back: what ``study.json`` holds, and its pairs.
+
+    Raises:
+        InputError: the folder holds no study, or a damaged one.
+    """
+    body = _body(folder)
+    try:
+        ranks, hops = (pq.read_table(folder / name).to_pydict() for name in (RANKS, HOPS))
+        pairs = tuple(_pair(one, ranks, hops) for one in body["pairs"])
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
+    return body, pairs
+
+
+def read_study(folder: Path) -> Study:
+    """Read a study back and analyse its ranks anew.
+
+    Raises:
+        InputError: as :func:`read_folder`.
+    """
+    body, pairs = read_folder(folder)
+    try:
+        known = {f.name for f in dataclasses.fields(StudySettings)}
+        asked = {name: value for name, value in body["settings"].items() if name in known}
+        asked["pairs"] = tuple((source, target) for source, target in asked["pairs"])
+        asked["candidates"] = tuple(asked["candidates"])
+        settings = StudySettings(**asked)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
+    return Study(body["model"], body["identity"], settings, pairs, analyses(pairs, seed=settings.seed))
+
+
+def _pair(body: dict[str, Any], ranks: dict[str, list[Any]], hops: dict[str, list[Any]]) -> MeasuredPair:
+    source, target, arms = body["source"], body["target"], tuple(body["mrr"])
+    here = [i for i, both in enumerate(zip(ranks["source"], ranks["target"], strict=True)) if both == (source, target)]
+    n = body["n_words"]
+    if [ranks["arm"][i] for i in here[::n]] != list(arms):
+        raise ValueError("arms do not agree")
+    return MeasuredPair(
+        source=source,
+        target=target,
+        candidates=tuple(body["candidates"]),
+        arms=arms,
+        concepts=tuple(ranks["concept"][i] for i in here[:n]),
+        words=tuple(ranks["word"][i] for i in here[:n]),
+        ranks=np.array([ranks["rank"][i] for i in here]).reshape(len(arms), n),
+        as_direct=np.array([body["as_direct"].get(arm, 0.0) for arm in arms]),
+        n_copied=body["n_copied"],
+        scores={
+            way: tuple(np.nan if value is None else float(value) for value in some)
+            for way, some in body["scores"].items()
+        },
+        first_hop=_hop(hops, source, target, 1, len(body["candidates"])),
+        second_hop=_hop(hops, source, target, 2, len(body["candidates"])),
+    )
+
+
+def _hop(hops: dict[str, list[Any]], source: str, target: str, number: int, candidates: int) -> np.ndarray:
+    rows = zip(hops["source"], hops["target"], hops["hop"], hops["rank"], strict=True)
+    found = [rank or 0 for s, t, hop, rank in rows if (s, t, hop) == (source, target, number)]
+    return np.array(found, np.int64).reshape(candidates, -1)
+
+
+def _body(folder: Path) -> dict[str, Any]:
+    path = folder / STUDY
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        if not {"pairs", "analyses", "settings", "model"} <= set(body):
+            raise ValueError("no study")
+    except FileNotFoundError as error:
+        raise InputError(f"There is no study in {folder}: {STUDY} does not exist.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is no study; choose another folder.") from error
+    return dict(body)
+
+
+def _text(values: Sequence[str]) -> pa.Array:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written ({error.strerror}); choose another with --out.") from error

@@ -1,0 +1,107 @@
+"""The grid: every pair through every bridge, directly, and through chains of bridges in one prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linguabridge import languages
+from linguabridge.check import DIRECT
+from linguabridge.languages import Language
+from linguabridge.lexicons import normalise_word
+from linguabridge.measure import Measurements
+from linguabridge.prompts import WORD, answer_prompt, endonym, option_text, translation_prompt
+from linguabridge.study.items import PairItems
+from linguabridge.study.settings import CHAIN, CHAINS, DICTIONARY
+
+Words = Mapping[str, Sequence[str | None]]
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """Likelihoods of a pair's options in every arm.
+
+    Attributes:
+        items: what was asked.
+        arms: ``direct``, the candidates' codes, chains such as ``en+fr`` (both in one prompt), and votes such as
+            ``en&fr`` (likelihoods of separate prompts summed).
+        scores: of shape (arms, items, options), natural logarithms up to a constant per item, the right option first.
+            Where an arm's bridge word already is a right answer, or there is none, the item's scores are direct's: it
+            shows nothing of bridging.
+        words: each candidate's bridge words.
+        as_direct: of shape (arms, items): the item is answered as direct, for that reason.
+    """
+
+    items: PairItems
+    arms: tuple[str, ...]
+    scores: NDArray[np.float64]
+    words: Words
+    as_direct: NDArray[np.bool_]
+
+    @property
+    def ranks(self) -> NDArray[np.int64]:
+        """Rank of the right option, shape (arms, items); ties count against it."""
+        better: NDArray[np.int64] = (self.scores[..., 1:] >= self.scores[..., :1]).sum(axis=-1, dtype=np.int64)
+        return better + 1
+
+
+def run_pair(measure: Measurements, items: PairItems, bridge_words: str) -> PairScores:
+    """Ask a pair's words in all arms.
+
+    Args:
+        measure: asks the model, or the cache.
+        items: what to ask.
+        bridge_words: ``dictionary``, or ``own`` for the model's greedy translations.
+    """
+    words: Words = items.glosses if bridge_words == DICTIONARY else _own_words(measure, items)
+    codes = [one.code for one in items.candidates]
+    chains = [tuple(parts) for n in CHAINS if len(parts := [code for code in CHAIN if code in codes][:n]) == n]
+    ways: list[tuple[str, ...]] = [(), *((code,) for code in codes)]
+    title = f"{items.source.code}→{items.target.code}"
+    scores, as_direct = _asked(measure, f"{title}, {len(codes)} bridges", items, ways, words)
+    if chains:
+        # Asked apart, so that other chains leave the answers of the single bridges as they are.
+        more, also = _asked(measure, f"{title}, chains of bridges", items, chains, words)
+        scores, as_direct = np.concatenate([scores, more]), np.concatenate([as_direct, also])
+    scores = np.where(as_direct[..., None], scores[:1], scores)
+    votes = [[1 + codes.index(code) for code in chain] for chain in chains]
+    scores = np.concatenate([scores, *(scores[vote].sum(axis=0, keepdims=True) for vote in votes)])
+    as_direct = np.concatenate([as_direct, *(as_direct[vote].all(axis=0, keepdims=True) for vote in votes)])
+    names = (DIRECT, *codes, *("+".join(chain) for chain in chains), *("&".join(chain) for chain in chains))
+    return PairScores(items, names, scores, words, as_direct)
+
+
+def _own_words(measure: Measurements, items: PairItems) -> Words:
+    title = f"{items.source.code}→{items.target.code}, the model's own bridge words"
+    prompts = [
+        answer_prompt(translation_prompt([endonym(items.source), endonym(one)], [choice.entry.source]))
+        for one in items.candidates
+        for choice in items.choices
+    ]
+    replies = iter(measure.answers(title, prompts, WORD))
+    return {one.code: [WORD.cut(next(replies)) or None for _ in items.choices] for one in items.candidates}
+
+
+def _asked(
+    measure: Measurements, title: str, items: PairItems, ways: Sequence[tuple[str, ...]], words: Words
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Scores of shape (ways, items, options), and which items have no bridge word that could help."""
+    prompts, as_direct = [], np.zeros((len(ways), len(items.choices)), bool)
+    for row, way in enumerate(ways):
+        for at, choice in enumerate(items.choices):
+            gold = {normalise_word(one) for one in choice.entry.targets}
+            said = [(languages.parse(code), word) for code in way if (word := words[code][at])]
+            alone = bool(way) and (not said or any(normalise_word(word) in gold for _, word in said))
+            as_direct[row, at] = alone
+            prompts.append(_prompt(items, choice.entry.source, [] if alone else said))
+    options = [[option_text(word) for word in choice.options] for _ in ways for choice in items.choices]
+    scores = measure.option_scores(title, prompts, options)
+    return scores.reshape(len(ways), len(items.choices), -1), as_direct
+
+
+def _prompt(items: PairItems, word: str, said: Sequence[tuple[Language, str]]) -> str:
+    names = [items.source, *(language for language, _ in said), items.target]
+    return translation_prompt([endonym(one) for one in names], [word, *(bridge for _, bridge in said)])

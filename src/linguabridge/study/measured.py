@@ -1,0 +1,144 @@
+"""One pair of a study, measured: its grid, and what every way of choosing says of it without having seen that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linguabridge import languages
+from linguabridge.cache import Cache
+from linguabridge.choices import make_choices
+from linguabridge.choosing.evidence import Evidence
+from linguabridge.choosing.ways import WAYS, Way
+from linguabridge.errors import InputError
+from linguabridge.languages import Language
+from linguabridge.lexicons import Lexicon, load_lexicon
+from linguabridge.measure import Measurements
+from linguabridge.settings import Settings
+from linguabridge.study.grid import run_pair
+from linguabridge.study.items import PairItems, pair_items
+from linguabridge.study.settings import TEST_SHARE, StudySettings
+from linguabridge.texts import load_text
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class MeasuredPair:
+    """A pair's results.
+
+    Attributes:
+        source: code.
+        target: code.
+        candidates: codes of the bridges.
+        arms: ``direct``, the candidates, chains (``en+fr``: both in one prompt) and votes (``en&fr``: likelihoods of
+            separate prompts summed).
+        concepts: of the words, as the lexicon names them.
+        words: the source words.
+        ranks: rank of the right option among ten, shape (arms, words).
+        as_direct: share of words that an arm answers as direct does: its bridge word already is a right answer, or
+            there is none; shape (arms,).
+        n_copied: words left out beforehand because a bridge's dictionary word already is a right answer.
+        scores: what each way of choosing gives each candidate; NaN where it says nothing.
+        first_hop: ranks of the right word in the hop from the source, shape (candidates, hop words); 0 for no word.
+        second_hop: likewise to the target.
+    """
+
+    source: str
+    target: str
+    candidates: tuple[str, ...]
+    arms: tuple[str, ...]
+    concepts: tuple[str, ...]
+    words: tuple[str, ...]
+    ranks: NDArray[np.int64] = field(repr=False)
+    as_direct: NDArray[np.float64] = field(repr=False)
+    n_copied: int
+    scores: dict[str, tuple[float, ...]]
+    first_hop: NDArray[np.int64] = field(repr=False)
+    second_hop: NDArray[np.int64] = field(repr=False)
+
+    @property
+    def pair(self) -> Pair:
+        """Codes of source and target."""
+        return self.source, self.target
+
+    @property
+    def with_english(self) -> bool:
+        """Whether English is source or target."""
+        return "en" in self.pair
+
+
+def measure_pair(
+    measure: Measurements, pair: Pair, settings: StudySettings, cache: Cache, ways: Sequence[Way] = tuple(WAYS.values())
+) -> MeasuredPair:
+    """Measure a pair whole.
+
+    Raises:
+        LinguabridgeError: the words, texts or the model cannot be used; the message says how to mend it.
+    """
+    lexicon, items = materials(pair, settings, cache)
+    grid = run_pair(measure, items, settings.bridge_words)
+    evidence = _evidence(measure, lexicon, items, settings)
+    scores = {way.name: tuple(float(value) for value in way.score(evidence)) for way in ways}
+    return MeasuredPair(
+        source=items.source.code,
+        target=items.target.code,
+        candidates=evidence.codes,
+        arms=grid.arms,
+        concepts=tuple(choice.entry.concept for choice in items.choices),
+        words=tuple(choice.entry.source for choice in items.choices),
+        ranks=grid.ranks,
+        as_direct=grid.as_direct.mean(axis=1),
+        n_copied=items.n_copied,
+        scores=scores,
+        first_hop=_hops([(items.source, one) for one in items.candidates], evidence),
+        second_hop=_hops([(one, items.target) for one in items.candidates], evidence),
+    )
+
+
+def materials(pair: Pair, settings: StudySettings, cache: Cache) -> tuple[Lexicon, PairItems]:
+    """The lexicon and the words of a pair; cheap, and says what is missing before the work begins."""
+    source, target = map(languages.parse, pair)
+    lexicon = load_lexicon(
+        settings.lexicon,
+        directory=settings.lexicon_dir,
+        source=source,
+        target=target,
+        cache_dir=cache.root / "lexicons",
+    )
+    candidates = [one for one in map(languages.parse, settings.candidates) if one not in (source, target)]
+    return lexicon, pair_items(lexicon, source, target, candidates, settings)
+
+
+def _evidence(measure: Measurements, lexicon: Lexicon, items: PairItems, settings: StudySettings) -> Evidence:
+    everyone = (items.source, items.target, *items.candidates)
+    pool = lexicon.pair(items.source, items.target).entries
+    return Evidence(
+        measure=measure,
+        lexicon=lexicon,
+        source=items.source,
+        target=items.target,
+        candidates=items.candidates,
+        texts={
+            one.code: load_text(None, one, settings.seed, lexicon, check_share=TEST_SHARE)
+            for one in sorted(everyone, key=lambda one: one.code)
+        },
+        choices=make_choices(items.probes, pool, settings.seed),
+        settings=Settings(tokens=settings.tokens, probes=settings.probes, seed=settings.seed),
+        check_share=TEST_SHARE,
+    )
+
+
+def _hops(hops: Sequence[tuple[Language, Language]], evidence: Evidence) -> NDArray[np.int64]:
+    found = [evidence.hop(first, second) for first, second in hops]
+    if all(one is None for one in found):
+        raise InputError("No hop of this pair has enough words in any lexicon.")
+    width = max(len(one) for one in found if one is not None)
+    out = np.zeros((len(found), width), np.int64)
+    for row, one in zip(out, found, strict=True):
+        if one is not None:
+            row[: len(one)] = one
+    return out

@@ -1,0 +1,198 @@
+"""What a way of choosing loses: regret against an oracle that is not allowed to flatter itself, with intervals.
+
+The best of many noisy arms looks better than it is. So the oracle is picked on one half of a pair's words and scored on
+the other (cross-fitting), both ways and over many halvings; what is chosen is scored on the same half. All statistics
+are functions of the arms' means in two halves, which are drawn once: for the point value halvings without resampling,
+for the interval pairs drawn with replacement and, in each half, words too. Halves are cut before words are resampled,
+so that no word is in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linguabridge.paired import Interval
+
+Array = NDArray[np.float64]
+
+HALVINGS = 400  # for a point value
+SAMPLES = 1000  # for an interval
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Means of one pair's arms in two halves of its words, over many draws.
+
+    Attributes:
+        first: shape (draws, arms).
+        second: likewise, of the other words.
+    """
+
+    first: Array
+    second: Array
+
+
+def halves(values: Array, draws: int, rng: np.random.Generator, *, resample: bool) -> Halves:
+    """Cut a pair's words in halves at random.
+
+    Args:
+        values: of shape (arms, words).
+        draws: how often.
+        rng: of the cuts.
+        resample: draw the words of each half with replacement.
+    """
+    words = values.shape[1]
+    order = np.argsort(rng.random((draws, words)), axis=1)
+    cut = words // 2
+    rows = np.arange(draws)[:, None] * words
+    found = []
+    for part in (order[:, :cut], order[:, cut:]):
+        at = np.take_along_axis(part, rng.integers(part.shape[1], size=part.shape), axis=1) if resample else part
+        times = np.bincount((rows + at).ravel(), minlength=draws * words).reshape(draws, words)
+        found.append(times @ values.T / part.shape[1])
+    return Halves(*found)
+
+
+# A statistic of one pair: halves in, a value a draw out.
+Statistic = Callable[[Halves], Array]
+
+
+def gained(picks: Array) -> Statistic:
+    """Mean score of what is picked.
+
+    Args:
+        picks: probability of picking each arm, shape (arms,).
+    """
+    return lambda one: np.asarray((one.first + one.second) @ picks / 2)
+
+
+def best(allowed: NDArray[np.bool_]) -> Statistic:
+    """Mean score of the oracle among the arms allowed, picked on one half and scored on the other."""
+
+    def value(one: Halves) -> Array:
+        rows = np.arange(len(one.first))
+        picked = [np.where(allowed, half, -np.inf).argmax(axis=1) for half in (one.first, one.second)]
+        return np.asarray((one.second[rows, picked[0]] + one.first[rows, picked[1]]) / 2)
+
+    return value
+
+
+def decided(bridge: Array, direct: int) -> Statistic:
+    """Mean score of bridging only where it did better than direct on the other half.
+
+    Args:
+        bridge: probability of picking each arm where one bridges.
+        direct: number of the direct arm.
+    """
+
+    def value(one: Halves) -> Array:
+        total = np.zeros(len(one.first))
+        for seen, other in ((one.first, one.second), (one.second, one.first)):
+            helps = seen @ bridge > seen[:, direct]
+            total += np.where(helps, other @ bridge, other[:, direct])
+        return total / 2
+
+    return value
+
+
+def minus(left: Statistic, right: Statistic) -> Statistic:
+    """Difference of two statistics on the same draws."""
+    return lambda one: left(one) - right(one)
+
+
+def picks_of(scores: Array) -> Array:
+    """Probability of picking each candidate: the highest score wins, equals share; NaN never wins.
+
+    Returns:
+        Shape (candidates,), sum 1. Where no candidate has a score, all share.
+    """
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    first = known == known.max()
+    return np.asarray(first / first.sum())
+
+
+class Draws:
+    """Halves of all pairs, made once for all statistics.
+
+    Args:
+        values: of each pair, shape (arms, words); arms may differ from pair to pair.
+        seed: of the draws.
+    """
+
+    def __init__(self, values: Mapping[tuple[str, str], Array], seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.pairs = list(values)
+        self._plain = {pair: halves(one, HALVINGS, rng, resample=False) for pair, one in values.items()}
+        self._resampled = {pair: halves(one, SAMPLES, rng, resample=True) for pair, one in values.items()}
+        self._chosen = rng.random((SAMPLES, len(self.pairs)))
+
+    def mean(self, statistics: Mapping[tuple[str, str], Statistic]) -> Interval:
+        """Mean over the pairs named, with a 95 % interval over pairs and words.
+
+        Pairs are drawn with replacement in each draw, then means are taken. The interval is the draws' spread around
+        the point value: resampled words are noisier than the words themselves, by which an oracle or a correlation is
+        lower in the draws, and their percentiles as they are would be off by that.
+        """
+        pairs = [pair for pair in self.pairs if pair in statistics]
+        value = float(np.mean([statistics[pair](self._plain[pair]).mean() for pair in pairs]))
+        drawn = np.stack([statistics[pair](self._resampled[pair]) for pair in pairs], axis=1)
+        at = (self._chosen[:, : len(pairs)] * len(pairs)).astype(int)
+        means = np.take_along_axis(drawn, at, axis=1).mean(axis=1)
+        low, high = value + np.quantile(means - means.mean(), [0.025, 0.975])
+        return Interval(value, float(low), float(high))
+
+    def each(self, pair: tuple[str, str], statistic: Statistic) -> float:
+        """Value of one pair, over halvings."""
+        return float(statistic(self._plain[pair]).mean())
+
+
+def kendall(left: Array, right: Array) -> Array:
+    """Kendall's tau-b of the last axis; NaN where one side is all equal.
+
+    Args:
+        left: shape (…, n).
+        right: likewise, broadcast against ``left``.
+    """
+    i, j = np.triu_indices(left.shape[-1], 1)
+    a, b = np.sign(left[..., i] - left[..., j]), np.sign(right[..., i] - right[..., j])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        norm = np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
+        return np.asarray(np.where(norm > 0, (a * b).sum(-1) / np.where(norm > 0, norm, 1), np.nan))
+
+
+def agreement(scores: Array, singles: NDArray[np.int64]) -> Statistic:
+    """Kendall's τ between scores and measured accuracies, over all words of a draw; NaN counts as no agreement.
+
+    Args:
+        scores: of the candidates.
+        singles: numbers of their arms.
+    """
+    return lambda one: np.nan_to_num(kendall(scores[None, :], (one.first + one.second)[:, singles]))
+
+
+def ceiling(singles: NDArray[np.int64]) -> Statistic:
+    """Kendall's τ between the accuracies of two halves: what noise leaves for any score to reach."""
+    return lambda one: np.nan_to_num(kendall(one.first[:, singles], one.second[:, singles]))
+
+
+def within_noise(values: Array, arm: int, others: Sequence[int], seed: int) -> bool:
+    """Tell whether an arm is the best, or its paired difference from the best is not shown to be one.
+
+    Args:
+        values: of shape (arms, words).
+        arm: number of the arm.
+        others: arms to compare with.
+        seed: of the bootstrap over words.
+    """
+    means = values.mean(axis=1)
+    first = max(others, key=lambda one: means[one])
+    if means[arm] >= means[first]:
+        return True
+    difference = values[first] - values[arm]
+    rng = np.random.default_rng(seed)
+    drawn = difference[rng.integers(len(difference), size=(SAMPLES, len(difference)))].mean(axis=1)
+    return bool(np.quantile(drawn, 0.025) <= 0)

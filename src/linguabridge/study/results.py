@@ -1,0 +1,80 @@
+"""What a study found."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from linguabridge.cache import versions
+from linguabridge.json_values import plain
+from linguabridge.study.analysis import Analysis
+from linguabridge.study.measured import MeasuredPair
+from linguabridge.study.settings import StudySettings
+
+DEVELOPMENT_SET, REPORTED_SET, ALL_SET = "development", "reported", "all"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of pairs and bridges, and what it says of ways to choose.
+
+    Attributes:
+        model: what the user called it.
+        identity: hashes of the model's files, its revision, device, dtype, and the lexicon's hash.
+        settings: everything asked for.
+        pairs: measured, in the order asked for.
+        analyses: of the pairs for development, of the others, and of all, by MRR and by P@1; sets with pairs only.
+    """
+
+    model: str
+    identity: dict[str, Any]
+    settings: StudySettings
+    pairs: tuple[MeasuredPair, ...]
+    analyses: tuple[Analysis, ...]
+
+    def analysis(self, name: str, metric: str = "MRR") -> Analysis | None:
+        """The analysis of a set of pairs; None where it has none."""
+        return next((one for one in self.analyses if (one.name, one.metric) == (name, metric)), None)
+
+    @property
+    def main(self) -> Analysis:
+        """What is said of the ways: pairs that nothing was chosen on, where there are some."""
+        return self.analysis(REPORTED_SET) or self.analyses[0]
+
+    def summary(self) -> str:
+        """What it says, in words."""
+        from linguabridge.study.words import summary
+
+        return summary(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the ranks, as JSON holds it; None for what is not defined."""
+        return {
+            "summary": self.summary(),
+            "model": self.model,
+            "identity": plain(self.identity),
+            "settings": plain(self.settings),
+            "pairs": [_pair(one) for one in self.pairs],
+            "analyses": [plain(one) for one in self.analyses],
+            "versions": versions(),
+        }
+
+
+def _pair(one: MeasuredPair) -> dict[str, Any]:
+    means, firsts = (1 / one.ranks).mean(axis=1), (one.ranks == 1).mean(axis=1)
+    return {
+        **{f.name: plain(getattr(one, f.name)) for f in dataclasses.fields(one) if f.name not in _NOT_IN_JSON},
+        "n_words": len(one.words),
+        "mrr": {arm: round(float(value), 4) for arm, value in zip(one.arms, means, strict=True)},
+        "p_at_1": {arm: round(float(value), 4) for arm, value in zip(one.arms, firsts, strict=True)},
+        "as_direct": {arm: round(float(value), 4) for arm, value in zip(one.arms, one.as_direct, strict=True) if value},
+        "scores": {
+            way: [None if not math.isfinite(value) else float(f"{value:.6g}") for value in some]
+            for way, some in one.scores.items()
+        },
+    }
+
+
+_NOT_IN_JSON = ("ranks", "first_hop", "second_hop", "words", "concepts", "as_direct", "scores")

@@ -1,0 +1,99 @@
+"""A study from pairs to an analysis: measure every pair, then see what each way of choosing would have lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from linguabridge import languages
+from linguabridge.cache import Cache, default_cache_dir
+from linguabridge.errors import InputError
+from linguabridge.measure import Measurements
+from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.progress import Reporter
+from linguabridge.study.analysis import Analysis, analyse
+from linguabridge.study.measured import MeasuredPair, materials, measure_pair
+from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
+from linguabridge.study.settings import DEVELOPMENT, StudySettings, parse_pairs
+
+METRICS = ("MRR", "P@1")
+_SLOW = 5  # seconds; a pair that takes less was in the cache, and tells nothing of the time that the others take
+
+
+def study(
+    settings: StudySettings,
+    *,
+    model: str | LazyModel = DEFAULT_MODEL,
+    options: ModelOptions | None = None,
+    cache: Cache | None = None,
+    reporter: Reporter | None = None,
+) -> Study:
+    """Measure all pairs and analyse them.
+
+    What the model is asked is kept in the cache as it is answered: a run that was killed goes on, and several runs over
+    different pairs may fill one cache at a time.
+
+    Args:
+        settings: pairs and the rest.
+        model: name of a model, or one from :func:`linguabridge.model.open_model`.
+        options: how a model given by name is loaded.
+        cache: where results are kept; the user's cache folder by default.
+        reporter: shows progress; silent by default.
+
+    Raises:
+        LinguabridgeError: the input cannot be used; the message says how to mend it.
+    """
+    cache = cache or Cache(default_cache_dir())
+    reporter = reporter or Reporter()
+    if not settings.pairs:
+        raise InputError("A study needs pairs of languages, such as ar:he.")
+    cache.check_writable()
+    lexicon = None
+    for pair in settings.pairs:  # before the work, not in its middle
+        lexicon, _ = materials(pair, settings, cache)
+    assert lexicon is not None
+    lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
+    measure = Measurements(lazy, cache, reporter)
+    pairs: list[MeasuredPair] = []
+    took: list[float] = []
+    for number, pair in enumerate(settings.pairs, 1):
+        reporter.say(f"Pair {number} of {len(settings.pairs)}: {_title(pair)}{_left(took, number, settings)}")
+        start = time.monotonic()
+        pairs.append(measure_pair(measure, pair, settings, cache))
+        took.append(time.monotonic() - start)
+    return Study(
+        model=lazy.files.name,
+        identity={**lazy.key, "revision": lazy.files.revision, "lexicon": lexicon.fingerprint()},
+        settings=settings,
+        pairs=tuple(pairs),
+        analyses=analyses(pairs, seed=settings.seed),
+    )
+
+
+def analyses(pairs: Sequence[MeasuredPair], *, seed: int) -> tuple[Analysis, ...]:
+    """Analyse pairs for development, the others, and all of them where there are both."""
+    development = set(parse_pairs(DEVELOPMENT))
+    sets = {
+        DEVELOPMENT_SET: [one for one in pairs if one.pair in development],
+        REPORTED_SET: [one for one in pairs if one.pair not in development],
+    }
+    sets = {name: some for name, some in sets.items() if some}
+    if len(sets) > 1:
+        sets[ALL_SET] = list(pairs)
+    return tuple(
+        analyse(name, some, pairs, metric=metric, seed=seed) for metric in METRICS for name, some in sets.items()
+    )
+
+
+def _title(pair: tuple[str, str]) -> str:
+    source, target = map(languages.parse, pair)
+    return f"{source.name} → {target.name}"
+
+
+def _left(took: Sequence[float], number: int, settings: StudySettings) -> str:
+    slow = [seconds for seconds in took if seconds >= _SLOW]
+    if not slow:
+        return ""
+    minutes = (len(settings.pairs) - number + 1) * sum(slow) / len(slow) / 60
+    left = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
+    return f" (all of them: about {left} left, if none is in the cache)"

@@ -1,0 +1,92 @@
+"""Tables of a study for the terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from linguabridge.study.analysis import Analysis
+from linguabridge.study.results import Study
+from linguabridge.study.words import SETS, TITLES
+from linguabridge.tables import new_table
+from linguabridge.words import interval, number, share
+
+_POLICIES = 12  # rows
+
+
+def ways_table(one: Analysis) -> Table:
+    """All ways of choosing one bridge, the least regret first."""
+    table = new_table(f"Ways of choosing one bridge, on {len(one.pairs)} {SETS[one.name]} ({one.metric})")
+    for name in ("way", "regret", "95 % interval", "over English", "95 % interval", "fine", "τ", "95 % interval"):
+        table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
+    for way in one.ways:
+        table.add_row(
+            way.way,
+            number(way.regret.value),
+            interval(way.regret.low, way.regret.high),
+            number(way.over_english.value, sign=True),
+            interval(way.over_english.low, way.over_english.high, sign=True),
+            share(way.fine),
+            number(way.tau.value) if way.tau else "–",
+            interval(way.tau.low, way.tau.high) if way.tau else "",
+        )
+    table.caption = (
+        f"regret: lost against the best bridge, picked on half of the words and scored on the other "
+        f"({number(one.oracle.value)} on average). over English: gained over always English, or the best fixed bridge "
+        f"where English is in the pair. fine: pairs whose pick is the best or not shown to be worse. τ: Kendall's, "
+        f"of scores with measured accuracies; two halves of the words agree by {number(one.ceiling.value)}."
+    )
+    return table
+
+
+def policies_table(one: Analysis) -> Table:
+    """Direct, single bridges, chains and votes, the best first."""
+    table = new_table(f"Direct, one bridge or several, on {len(one.pairs)} {SETS[one.name]} ({one.metric})")
+    for name in ("policy", "score", "over English", "95 % interval", "over direct", "95 % interval"):
+        table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
+    always = {"direct", "english", "english or direct", "random"}
+    shown = [
+        row
+        for place, row in enumerate(one.policies)
+        if place < _POLICIES or row.policy in always or row.policy.startswith(("chain", "vote"))
+    ]
+    for row in shown:
+        table.add_row(
+            row.policy,
+            number(row.score.value),
+            number(row.over_english.value, sign=True),
+            interval(row.over_english.low, row.over_english.high, sign=True),
+            number(row.over_direct.value, sign=True),
+            interval(row.over_direct.low, row.over_direct.high, sign=True),
+        )
+    table.caption = (
+        "chain: several bridges in one prompt. vote: likelihoods of separate prompts summed. or direct: bridged only "
+        "where it did better than direct on the other half of the words."
+    )
+    return table
+
+
+def curves_table(one: Analysis) -> Table:
+    """Regret by the number of words looked at."""
+    table = new_table(f"How few words suffice: regret ({one.metric}) by words looked at")
+    sizes = sorted({n for curve in one.curves for n in curve.words})
+    table.add_column("way")
+    for n in sizes:
+        table.add_column(str(n), justify="right")
+    for curve in one.curves:
+        known = dict(zip(curve.words, curve.regret, strict=True))
+        table.add_row(curve.way, *(number(known[n]) if n in known else "" for n in sizes))
+    table.caption = (
+        "hops: right words in both hops, each on so many words. pilot: every bridge tried on so many words, "
+        "the best taken, scored on the others."
+    )
+    return table
+
+
+def titles_table(result: Study) -> Table:
+    """What the ways go by."""
+    table = new_table("Ways of choosing")
+    table.add_column("way")
+    table.add_column("goes by", overflow="fold")
+    for one in result.main.ways:
+        table.add_row(one.way, TITLES[one.way])
+    return table

@@ -1,0 +1,163 @@
+"""A study in plain words."""
+
+from __future__ import annotations
+
+from linguabridge.choosing.combined import COMBINED, HABIT
+from linguabridge.choosing.ways import WAYS
+from linguabridge.paired import Interval
+from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, PolicyResult, WayResult
+from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
+from linguabridge.study.settings import OWN
+from linguabridge.words import interval, listed, number, share
+
+TITLES = {
+    **{way.name: way.title for way in WAYS.values()},
+    HABIT: "how useful a bridge was in the other pairs (no pair's own words)",
+    COMBINED: "ridge regression over the scores of twelve ways, fitted on the other pairs",
+}
+SETS = {
+    DEVELOPMENT_SET: "pairs that ways were made and chosen on",
+    REPORTED_SET: "pairs that nothing was chosen on",
+    ALL_SET: "all pairs",
+}
+CLOSE = 0.005  # a loss against always English that the study would still call none
+
+
+def summary(result: Study) -> str:
+    """The whole answer as a few paragraphs of plain text."""
+    return "\n\n".join(paragraphs(result))
+
+
+def paragraphs(result: Study) -> list[str]:
+    """What the study says: of the ways of choosing, of going direct and of several bridges; then what it rests on."""
+    main = result.main
+    return [ways_sentences(result, main), policy_sentences(main), decision_sentences(main), basis(result)]
+
+
+def ways_sentences(result: Study, main: Analysis) -> str:
+    """Which way of choosing one bridge loses least, and whether it beats the obvious ones."""
+    first = best_way(result)
+    own = main.way(first)
+    english, random = main.way(ENGLISH), main.way(RANDOM)
+    chosen = (
+        "chosen on the pairs for development" if result.analysis(DEVELOPMENT_SET) and main.name != "all" else "best"
+    )
+    said = [
+        f"Of {len(main.ways)} ways of choosing one bridge, the one {chosen} is '{first}' ({TITLES[first]}). Against "
+        f"the best bridge in hindsight it loses {_with(own.regret)} {main.metric}; a random bridge loses "
+        f"{_with(random.regret)}, always English (the best fixed bridge where English is in the pair) "
+        f"{_with(english.regret)}."
+    ]
+    if "reference" in {one.way for one in main.ways}:
+        said.append(f"The published measure loses {_with(main.way('reference').regret)}.")
+    if first not in (ENGLISH, RANDOM):
+        said.append(_against_english(own))
+        said.append(_against_random(own))
+    if own.tau:
+        part = own.tau.value / main.ceiling.value if main.ceiling.value > 0 else float("nan")
+        said.append(
+            f"Its scores order the bridges with a Kendall's τ of {_with(own.tau)}; two halves of the words agree with "
+            f"each other by {_with(main.ceiling)}, so that is {share(part)} of what noise leaves to reach."
+        )
+    return " ".join(said)
+
+
+def best_way(result: Study) -> str:
+    """The way with the least regret on the pairs for development, or on all there are; random never is."""
+    rows = result.analysis(DEVELOPMENT_SET) or result.analyses[0]
+    return next(one.way for one in rows.ways if one.way != RANDOM)
+
+
+def best_policy(result: Study) -> str:
+    """The policy with the highest score on the pairs for development, or on all there are."""
+    return (result.analysis(DEVELOPMENT_SET) or result.analyses[0]).policies[0].policy
+
+
+def _against_english(own: WayResult) -> str:
+    over = own.over_english
+    if over.low > 0:
+        return f"It gains {_signed(over)} over always English."
+    if over.high < 0:
+        return f"It is worse than always English, by {_signed(over)}."
+    if over.low >= -CLOSE:
+        return f"It loses nothing to speak of against always English: {_signed(over)}."
+    return f"Against always English no difference is shown: {_signed(over)}."
+
+
+def _against_random(own: WayResult) -> str:
+    over = own.over_random
+    if over.low > 0:
+        return f"It beats a random bridge by {_signed(over)}."
+    return f"That it beats a random bridge is not shown: {_signed(over)}."
+
+
+def policy_sentences(main: Analysis) -> str:
+    """What going direct, and several bridges at once, add."""
+    english = main.policy(ENGLISH)
+    said = [
+        f"Directly, without a bridge, the mean {main.metric} is {_with(main.direct)}; through always English "
+        f"{_with(english.score)}, which is {_signed(english.over_direct)} over direct."
+    ]
+    several = [one for one in main.policies if one.policy.startswith(("chain", "vote"))]
+    if several:
+        said.append(_several(several[0]))
+    return " ".join(said)
+
+
+def _several(one: PolicyResult) -> str:
+    kind = "several bridges in one prompt" if one.policy.startswith("chain") else "votes of several prompts"
+    over = one.over_english
+    verdict = (
+        "more than always English"
+        if over.low > 0
+        else "less than always English"
+        if over.high < 0
+        else "no difference from always English is shown"
+    )
+    return (
+        f"Of {kind}, '{one.policy}' does best: {_with(one.score)}, {_signed(over)} against always English: {verdict}."
+    )
+
+
+def decision_sentences(main: Analysis) -> str:
+    """How often bridging helps, and how often half of the words tell so rightly."""
+    said = []
+    for one in main.decisions:
+        if not (one.policy == ENGLISH or one is main.decisions[-1]):
+            continue
+        name = "Always English" if one.policy == ENGLISH else f"'{one.policy}'"
+        right = [
+            f"{share(value)} of its {what} are"
+            for value, what in ((one.right_bridge, '"bridge"'), (one.right_direct, '"don\'t"'))
+            if value is not None
+        ]
+        said.append(
+            f"{name} helps beyond noise in {share(one.helps)} of the pairs and does harm in {share(one.harms)}. Where "
+            f"half of the words decide, they say bridge in {share(one.said_bridge)} of cases; by the other half, "
+            f"{listed(right)} right."
+        )
+    return " ".join(said)
+
+
+def basis(result: Study) -> str:
+    """What the study rests on."""
+    words = [len(one.words) for one in result.pairs]
+    english = sum(one.with_english for one in result.pairs)
+    own = result.settings.bridge_words == OWN
+    where = "the model's own greedy translation" if own else "the dictionary's word"
+    main = result.main
+    return (
+        f"The study: {len(result.pairs)} pairs ({english} with English as source or target), {min(words)} to "
+        f"{max(words)} words each from {result.settings.lexicon}, ranked among ten; every candidate of "
+        f"{min(len(one.candidates) for one in result.pairs)} or more is a bridge once; the bridge word in the prompt "
+        f"is {where}. Words for which a bridge's dictionary word already is the answer are left out. Figures above are "
+        f"of {len(main.pairs)} {SETS[main.name]}; in brackets 95 % intervals over pairs and words."
+    )
+
+
+def _with(value: Interval) -> str:
+    return f"{number(value.value)} {interval(value.low, value.high)}"
+
+
+def _signed(value: Interval) -> str:
+    return f"{number(value.value, sign=True)} {interval(value.low, value.high, sign=True)}"
