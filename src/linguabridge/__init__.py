@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from linguabridge import dependence
+    from linguabridge.ablation.ablation import ablate
+    from linguabridge.ablation.results import Ablation
+    from linguabridge.ablation.settings import AblationSettings
     from linguabridge.cache import Cache
     from linguabridge.errors import LinguabridgeError
     from linguabridge.evaluation.evaluate import evaluate
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from linguabridge.spectrum.spectrum import spectrum as relate_languages
 
 __all__ = [
+    "Ablation",
+    "AblationSettings",
     "Cache",
     "Evaluation",
     "EvaluationSettings",
@@ -44,6 +49,7 @@ __all__ = [
     "Spectrum",
     "SpectrumSettings",
     "TerminalReporter",
+    "ablate",
     "dependence",
     "evaluate",
     "open_model",
@@ -54,6 +60,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Ablation": "ablation.results",
+    "AblationSettings": "ablation.settings",
     "Cache": "cache",
     "Evaluation": "evaluation.results",
     "EvaluationSettings": "evaluation.settings",
@@ -69,6 +77,7 @@ _HOMES = {
     "Spectrum": "spectrum.results",
     "SpectrumSettings": "spectrum.settings",
     "TerminalReporter": "progress",
+    "ablate": "ablation.ablation",
     "evaluate": "evaluation.evaluate",
     "open_model": "model",
     "parse_language": "languages",

@@ -7,7 +7,7 @@ whatever asks the same question again, in this run or another, for this pair or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from linguabridge.profile import BlockedProfile, LanguageProfile, Profile
 from linguabridge.progress import Reporter
 from linguabridge.prompts import Ending
 from linguabridge.texts import MAX_LENGTH, Text, load_text
+
+if TYPE_CHECKING:
+    from linguabridge.perplexity import TextBits
 
 # What is asked together, and kept as soon as it is answered: a killed run loses one such batch. Batches are planned
 # from the whole list of questions, so that a run that goes on computes the same batches, and gets the same numbers.
@@ -116,6 +119,20 @@ class Measurements:
             "token_counts": one.token_counts,
         }
         self.cache.put("blocks", key, arrays, facts)
+        return one
+
+    def bits_per_byte(self, text: Text, *, max_tokens: int) -> TextBits:
+        """How well the model predicts a text; see :func:`linguabridge.perplexity.bits_per_byte`."""
+        from linguabridge.perplexity import TextBits, bits_per_byte
+
+        key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH)
+        if found := self.cache.get("perplexity", key):
+            return TextBits(**found.arrays)
+        model = self.model.loaded
+        with self.reporter.step(f"Measuring perplexity: {text.language.name}", max_tokens) as advance:
+            one = bits_per_byte(model, text.lines(), max_tokens=max_tokens, advance=advance)
+        arrays = {"bits": one.bits, "bytes": one.bytes, "tokens": one.tokens}
+        self.cache.put("perplexity", key, arrays, {"language": text.language.code, "source": text.source})
         return one
 
     def option_scores(
