@@ -1,0 +1,175 @@
+"""Could chance, or a nuisance, have made a candidate's score? Permutations of the probes answer.
+
+If a bridge set's activations are independent of the shared set's and probes are exchangeable, then any order of the
+bridge set's probes was as likely as the one seen. One permutation goes for all its neurons in all layers, so what they
+have in common among themselves stays. p is the share of orders, the one seen included, that score at least as high
+(Phipson and Smyth, 2010): exact whatever the sizes of the sets and the distribution of the values.
+
+All neurons react to some things that tell nothing of languages, such as how long a prompt is: real dependence, and of
+no interest. ``given`` takes such a number per probe, in two ways that are both needed. Values and the number are
+replaced by their ranks, and what a straight line explains of the former by the latter is taken away. Permuting such
+residuals goes back to Freedman and Lane (1983), here without their refitting, as in Kennedy (1995). Residuals of a bent
+function still differ in spread and shape from short prompts to long ones, so probes change places only with probes of
+about the same number: local permutations (Kim, Neykov, Balakrishnan and Wasserman, 2022). p is approximate. The mean
+score over these permutations is what the nuisance still explains; it is taken off the score.
+
+The score is linear in the sums of unit kernels, so that a permutation costs one gather of an S × S matrix (S probes) a
+layer and one product with all candidates' matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+
+from linguabridge.dependence import MIN_PROBES, summed_unit_kernel
+from linguabridge.errors import InputError
+from linguabridge.neurons import NeuronSet
+
+PERMUTATIONS = 999
+ALIKE = 5  # probes, at least, that change places with each other when a nuisance is given
+_ROUNDING = 1e-9  # share of a row's length under which a residual is rounding only
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A candidate's score, and whether chance could have made it.
+
+    Attributes:
+        score: mean debiased CKA over all pairs of neurons of a layer, as in the ranking; with a nuisance given, that of
+            residual ranks, minus its mean over permutations. None for a candidate without neurons beside shared ones.
+        p: one-sided; share of the orders of the probes that score at least as high, the one seen included. Of one
+            candidate: :func:`linguabridge.paired.holm` adjusts for several. None where the score is.
+    """
+
+    score: float | None
+    p: float | None
+
+
+def permutation_p(
+    values: NDArray[np.floating],
+    rows: NeuronSet,
+    shared: NeuronSet,
+    bridges: Mapping[str, NeuronSet],
+    window: range,
+    *,
+    given: NDArray[np.floating] | None = None,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> dict[str, Tested]:
+    """Test for every candidate that its bridge set is independent of the shared set.
+
+    Args:
+        values: probe matrix of shape (neurons, probes).
+        rows: the neurons of its rows.
+        shared: O(s, t), or a part of it.
+        bridges: each candidate's bridge set; disjoint from ``shared``.
+        window: layers to compare in.
+        given: a number per probe that may move all neurons and is of no interest; shape (probes,). The hypothesis is
+            then independence among probes with the same number.
+        permutations: how many, drawn at random; the smallest p is 1 / (permutations + 1).
+        seed: of the permutations. All candidates are tested on the same ones.
+
+    Returns:
+        Score and p of each candidate, in the order of ``bridges``. Without ``given`` the scores are those of
+        :func:`linguabridge.ranking.rank_candidates`.
+
+    Raises:
+        InputError: too few probes, or ``given`` is not a finite number for each.
+    """
+    n = values.shape[1]
+    if n < 2 * MIN_PROBES:
+        raise InputError(f"{n} probes are too few for permutations; at least {2 * MIN_PROBES} are needed.")
+    blocks = [np.arange(n)]
+    if given is not None:
+        if given.shape != (n,) or not np.isfinite(given).all():
+            raise InputError(f"What is given must be one finite number for each of the {n} probes.")
+        values, blocks = residual_ranks(values, given), alike(given)
+    orders = torch.from_numpy(_orders(blocks, permutations, np.random.default_rng(seed)))
+
+    pairs = np.zeros(len(bridges))
+    seen, permuted = np.zeros(len(bridges)), np.zeros((permutations, len(bridges)))
+    for kx, ky, in_layer in _layers(values, rows, shared, list(bridges.values()), window):
+        pairs += in_layer
+        seen += (ky @ kx.flatten()).numpy()
+        for number, order in enumerate(orders):
+            # X in the inverse order is Y in this one, and there is only one X.
+            permuted[number] += (ky @ kx.index_select(0, order).index_select(1, order).flatten()).numpy()
+
+    # An order that changes nothing must count as equal, however its sum is rounded.
+    rounding = 1e-12 * np.maximum(pairs, 1)
+    p = (1 + (permuted >= seen - rounding).sum(axis=0)) / (permutations + 1)
+    if given is not None:
+        seen = seen - permuted.mean(axis=0)
+    return {
+        code: Tested(float(seen[i] / pairs[i]), float(p[i])) if pairs[i] else Tested(None, None)
+        for i, code in enumerate(bridges)
+    }
+
+
+def residual_ranks(values: NDArray[np.floating], given: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Ranks of each neuron's values, without what a straight line explains of them by the ranks of a number.
+
+    Args:
+        values: shape (neurons, probes).
+        given: shape (probes,).
+
+    Returns:
+        Array of shape (neurons, probes), each row's mean 0. All zero where nothing is left.
+    """
+    ranks = stats.rankdata(values, axis=1) - (values.shape[1] + 1) / 2
+    by = stats.rankdata(given) - (len(given) + 1) / 2
+    length = float(by @ by)
+    left = ranks - np.outer(ranks @ by, by) / length if length else ranks
+    gone = np.linalg.norm(left, axis=1) <= _ROUNDING * len(given) ** 1.5  # about the length of all ranks
+    left[gone] = 0
+    return np.asarray(left)
+
+
+def alike(given: NDArray[np.floating], least: int = ALIKE) -> list[NDArray[np.int64]]:
+    """Blocks of probes with about the same number: neighbours in its order, equal ones together.
+
+    Args:
+        given: shape (probes,).
+        least: probes in a block, at least; all in one where there are fewer than twice as many.
+
+    Returns:
+        Indices of the probes of each block; every probe is in one.
+    """
+    order = np.argsort(given, kind="stable").astype(np.int64)
+    changes = np.flatnonzero(np.diff(given[order])) + 1
+    cuts = [0]
+    for cut in changes:
+        if cut - cuts[-1] >= least and len(order) - cut >= least:
+            cuts.append(int(cut))
+    return np.split(order, cuts[1:])
+
+
+def _orders(blocks: list[NDArray[np.int64]], number: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Random orders within blocks, shape (number, probes)."""
+    orders = np.tile(np.arange(sum(map(len, blocks))), (number, 1))
+    for block in blocks:
+        orders[:, block] = rng.permuted(np.tile(block, (number, 1)), axis=1)
+    return orders
+
+
+def _layers(
+    values: NDArray[np.floating], rows: NeuronSet, shared: NeuronSet, bridges: list[NeuronSet], window: range
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]]:
+    """Of each layer with shared neurons: their kernel, the candidates' (flat, a row each), and their pairs."""
+
+    def kernel(some: NeuronSet, layer: int) -> torch.Tensor:
+        at = np.searchsorted(rows.flat, some.layer(layer))
+        return summed_unit_kernel(torch.from_numpy(np.ascontiguousarray(values[at])))
+
+    for layer in window:
+        neurons = len(shared.layer(layer))
+        if neurons:
+            sizes = np.array([len(bridge.layer(layer)) for bridge in bridges], dtype=np.float64)
+            of_bridges = torch.stack([kernel(bridge, layer).flatten() for bridge in bridges])
+            yield kernel(shared, layer), of_bridges, neurons * sizes
