@@ -1,0 +1,169 @@
+"""Regret, its oracle and its intervals, against truths that are known because the data are made up."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from linguabridge.study import regret
+from linguabridge.study.regret import (
+    Draws,
+    Halves,
+    agreement,
+    best,
+    ceiling,
+    decided,
+    gained,
+    halves,
+    kendall,
+    minus,
+    picks_of,
+    within_noise,
+)
+
+RNG = np.random.default_rng(7)
+
+
+def noisy(means: list[float], words: int, rng: np.random.Generator) -> np.ndarray:
+    """Scores of arms whose true means are known: a word's difficulty that all arms share, and noise of each."""
+    shared = rng.normal(0, 0.3, words)
+    return np.array(means)[:, None] + shared + rng.normal(0, 0.2, (len(means), words))
+
+
+def only(n: int, arm: int) -> np.ndarray:
+    return np.eye(n)[arm]
+
+
+@pytest.mark.parametrize("resample", [False, True])
+@pytest.mark.parametrize("words", [10, 11])
+def test_no_word_is_in_both_halves(words: int, resample: bool) -> None:
+    found = halves(np.eye(words), 50, RNG, resample=resample)
+    assert not ((found.first > 0) & (found.second > 0)).any()
+    np.testing.assert_allclose(found.first.sum(axis=1), 1)
+    np.testing.assert_allclose(found.second.sum(axis=1), 1)
+    if not resample:
+        assert ((found.first > 0) | (found.second > 0)).all()
+        assert (np.count_nonzero(found.first, axis=1) == words // 2).all()
+
+
+def test_half_means_are_those_of_the_words_drawn() -> None:
+    values = RNG.normal(size=(3, 8))
+    found = halves(values, 20, RNG, resample=False)
+    every = {
+        tuple(np.round(values[:, list(part)].mean(axis=1), 9)) for part in itertools.combinations(range(8), 4)
+    }  # all halves there are
+    for row in (*found.first, *found.second):
+        assert tuple(np.round(row, 9)) in every
+    np.testing.assert_allclose((found.first + found.second) / 2, np.tile(values.mean(axis=1), (20, 1)))
+
+
+@pytest.mark.parametrize(
+    ("scores", "picks"),
+    [
+        ([1, 3, 2], [0, 1, 0]),
+        ([3, 3, 2], [0.5, 0.5, 0]),
+        ([np.nan, -5, np.nan], [0, 1, 0]),
+        ([np.nan, np.nan], [0.5, 0.5]),
+        ([-np.inf, 0, -1], [0, 1, 0]),
+        ([0, 0, 0, 0], [0.25] * 4),
+    ],
+)
+def test_the_highest_score_is_picked_and_equals_share(scores: list[float], picks: list[float]) -> None:
+    np.testing.assert_allclose(picks_of(np.array(scores, float)), picks)
+
+
+def test_kendall_is_scipys() -> None:
+    for _ in range(50):
+        a, b = RNG.integers(0, 6, 9).astype(float), RNG.integers(0, 6, 9).astype(float)
+        np.testing.assert_allclose(kendall(a, b), stats.kendalltau(a, b).statistic)
+    assert np.isnan(kendall(np.ones(4), np.arange(4.0)))
+
+
+def test_agreement_and_ceiling_are_kendalls_of_the_halves() -> None:
+    one = Halves(RNG.normal(size=(5, 6)), RNG.normal(size=(5, 6)))
+    singles = np.array([1, 2, 4, 5])
+    scores = np.array([0.1, np.nan, 0.3, 0.2])
+    known = np.array([0.1, 0.25, 0.3, 0.2])
+    for row in range(5):
+        expected = stats.kendalltau(known, (one.first + one.second)[row, singles]).statistic
+        np.testing.assert_allclose(agreement(known, singles)(one)[row], expected)
+        halves_agree = stats.kendalltau(one.first[row, singles], one.second[row, singles]).statistic
+        np.testing.assert_allclose(ceiling(singles)(one)[row], halves_agree)
+    # A candidate without a score ties with nobody and beats nobody: its pairs count as no agreement.
+    assert np.isfinite(agreement(scores, singles)(one)).all()
+
+
+def test_the_oracle_does_not_flatter_itself() -> None:
+    """Thirteen arms all alike: the best in hindsight looks better than it is, the cross-fitted one does not."""
+    rng = np.random.default_rng(1)
+    naive, fitted = [], []
+    for _ in range(60):
+        values = noisy([0.5] * 13, 150, rng)
+        found = halves(values, 20, rng, resample=False)
+        fitted.append(best(np.ones(13, bool))(found).mean() - values.mean())
+        naive.append(values.mean(axis=1).max() - values.mean())
+    spread = np.std(fitted) / np.sqrt(60)
+    assert abs(np.mean(fitted)) < 4 * spread
+    assert np.mean(naive) > 10 * spread
+
+
+def test_regret_is_the_true_loss_where_arms_differ_clearly() -> None:
+    rng = np.random.default_rng(2)
+    truth = [0.3, 0.7, 0.5, 0.1]
+    lost = {arm: [] for arm in range(4)}
+    allowed = np.array([False, True, True, True])
+    for _ in range(40):
+        found = halves(noisy(truth, 200, rng), 10, rng, resample=False)
+        for arm in lost:
+            lost[arm].append(minus(best(allowed), gained(only(4, arm)))(found).mean())
+    for arm, values in lost.items():
+        assert abs(np.mean(values) - (0.7 - truth[arm])) < 4 * np.std(values) / np.sqrt(40) + 1e-9
+
+
+def test_the_oracle_keeps_to_the_arms_allowed() -> None:
+    found = Halves(np.array([[9.0, 1, 2]]), np.array([[9.0, 3, 4]]))
+    assert best(np.array([False, True, True]))(found) == pytest.approx((4 + 2) / 2)
+    assert best(np.array([True, True, True]))(found) == pytest.approx(9)
+
+
+def test_one_half_decides_and_the_other_is_scored() -> None:
+    # Arms: direct, bridge. First half says bridge (3 > 2), where the second gives 5; the second says direct, giving 2.
+    found = Halves(np.array([[2.0, 3.0]]), np.array([[6.0, 5.0]]))
+    assert decided(only(2, 1), 0)(found) == pytest.approx((5 + 2) / 2)
+    assert decided(only(2, 0), 0)(found) == pytest.approx(4)
+
+
+def test_points_are_means_over_pairs_and_intervals_hold_them() -> None:
+    rng = np.random.default_rng(3)
+    values = {(str(i), "x"): noisy([0.5, 0.6], 60, rng) for i in range(6)}
+    draws = Draws(values, 0)
+    found = draws.mean({pair: gained(only(2, 1)) for pair in values})
+    assert found.value == pytest.approx(np.mean([one[1].mean() for one in values.values()]))
+    assert found.low < found.value < found.high
+    assert draws.each(("0", "x"), gained(only(2, 0))) == pytest.approx(values["0", "x"][0].mean())
+    again = Draws(values, 0).mean({pair: gained(only(2, 1)) for pair in values})
+    assert again == found
+
+
+def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Differences vary from pair to pair around a truth; some 95 % of the intervals should hold it (here 12 pairs)."""
+    monkeypatch.setattr(regret, "SAMPLES", 300)
+    monkeypatch.setattr(regret, "HALVINGS", 5)
+    rng = np.random.default_rng(4)
+    inside = 0
+    for trial in range(80):
+        values = {(str(i), "x"): noisy([0.5, 0.55 + rng.normal(0, 0.03)], 60, rng) for i in range(12)}
+        found = Draws(values, trial).mean({pair: minus(gained(only(2, 1)), gained(only(2, 0))) for pair in values})
+        inside += found.low <= 0.05 <= found.high
+    assert inside >= 66  # binomial with p = .9: fewer happen once in two hundred; percentile intervals are a bit narrow
+
+
+def test_within_noise() -> None:
+    rng = np.random.default_rng(5)
+    values = noisy([0.5, 0.51, 0.9], 150, rng)
+    assert within_noise(values, 2, [0, 1, 2], 0)
+    assert not within_noise(values, 0, [0, 1, 2], 0)
+    assert within_noise(values, 0, [0, 1], 0)

@@ -1,0 +1,203 @@
+"""A study on a tiny random model: that it asks what it says, repeats, and reads back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linguabridge import languages, likelihood
+from linguabridge.cache import Cache
+from linguabridge.choices import make_choices
+from linguabridge.choosing.ways import WAYS
+from linguabridge.errors import InputError
+from linguabridge.lexicons import load_file, normalise_word
+from linguabridge.model import ModelOptions, find_model, load_model, open_model
+from linguabridge.study.files import read_study, write_folder
+from linguabridge.study.measured import materials
+from linguabridge.study.results import Study
+from linguabridge.study.settings import StudySettings, parse_candidates, parse_pairs
+from linguabridge.study.study import study
+from test_recommend import write_lexicon
+
+Folder = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def lexicon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lexicon(tmp_path_factory.mktemp("lexicon") / "own.tsv", rows=160, languages="en sw de fr es")
+
+
+@pytest.fixture(scope="module")
+def settings(lexicon: Path) -> StudySettings:
+    return StudySettings(
+        pairs=(("en", "sw"), ("sw", "de"), ("de", "en")),
+        candidates=("en", "sw", "de", "fr", "es"),
+        lexicon=str(lexicon),
+        words=40,
+        tokens=300,
+        probes=30,
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def result(tiny_model: Folder, settings: StudySettings, cache: Cache) -> Study:
+    return study(settings, model=str(tiny_model("llama")), options=ModelOptions("cpu", "float32"), cache=cache)
+
+
+def test_every_way_scores_every_candidate(result: Study) -> None:
+    for one in result.pairs:
+        assert set(one.scores) == set(WAYS)
+        assert all(len(scores) == len(one.candidates) == 3 for scores in one.scores.values())
+        assert not set(one.candidates) & set(one.pair)
+
+
+def test_arms_are_direct_bridges_chains_and_votes(result: Study) -> None:
+    by_pair = {one.pair: one.arms for one in result.pairs}
+    assert by_pair["en", "sw"] == ("direct", "de", "fr", "es", "fr+es", "fr&es")
+    assert by_pair["sw", "de"] == ("direct", "en", "fr", "es", "en+fr", "en+fr+es", "en&fr", "en&fr&es")
+
+
+def test_ranks_are_those_of_prompts_written_by_hand(
+    result: Study, lexicon: Path, tiny_model: Folder, cache: Cache
+) -> None:
+    model = load_model(find_model(str(tiny_model("llama")), cache), ModelOptions("cpu", "float32"))
+    one = result.pairs[0]
+    source, target = languages.parse("en"), languages.parse("sw")
+    words = load_file(lexicon, source, target)
+    entries = {entry.source: entry for entry in words.pair(source, target).entries}
+    glosses = {
+        code: {e.source: e.targets[0] for e in words.pair(source, languages.parse(code), keep_identical=True).entries}
+        for code in ("fr", "es")
+    }
+    chosen = [entries[word] for word in one.words[:12]]
+    options = [
+        [f'"{word}"' for word in choice.options]
+        for choice in make_choices(chosen, words.pair(source, target).entries, 0)
+    ]
+    written = {
+        "direct": [f'English:"{e.source}"→Kiswahili:' for e in chosen],
+        "fr": [f'English:"{e.source}"→français:"{glosses["fr"][e.source]}"→Kiswahili:' for e in chosen],
+        "fr+es": [
+            f'English:"{e.source}"→français:"{glosses["fr"][e.source]}"→español:"{glosses["es"][e.source]}"→Kiswahili:'
+            for e in chosen
+        ],
+    }
+    scores = {arm: likelihood.option_log_probabilities(model, prompts, options) for arm, prompts in written.items()}
+    scores["es"] = likelihood.option_log_probabilities(
+        model, [f'English:"{e.source}"→español:"{glosses["es"][e.source]}"→Kiswahili:' for e in chosen], options
+    )
+    scores["fr&es"] = scores["fr"] + scores["es"]
+    for arm, values in scores.items():
+        ranks = [1 + sum(row[1:] >= row[0]) for row in values]
+        np.testing.assert_array_equal(one.ranks[one.arms.index(arm)][:12], ranks, err_msg=arm)
+
+
+def test_probes_and_hop_words_are_other_concepts_than_those_asked(
+    settings: StudySettings, cache: Cache, result: Study
+) -> None:
+    for pair, one in zip(settings.pairs, result.pairs, strict=True):
+        _, items = materials(pair, settings, cache)
+        asked = {normalise_word(choice.entry.source) for choice in items.choices}
+        assert asked == {normalise_word(word) for word in one.words}
+        assert not asked & {normalise_word(entry.source) for entry in items.probes}
+        assert not {choice.entry.concept for choice in items.choices} & {entry.concept for entry in items.probes}
+
+
+def test_no_bridge_word_of_an_item_is_the_answer(settings: StudySettings, cache: Cache) -> None:
+    _, items = materials(("en", "sw"), settings, cache)
+    for at, choice in enumerate(items.choices):
+        gold = {normalise_word(word) for word in choice.entry.targets}
+        assert all(normalise_word(words[at]) not in gold for words in items.glosses.values())
+
+
+def test_a_second_run_asks_the_model_nothing(
+    result: Study, tiny_model: Folder, settings: StudySettings, cache: Cache
+) -> None:
+    lazy = open_model(str(tiny_model("llama")), ModelOptions("cpu", "float32"), cache)
+    again = study(settings, model=lazy, cache=cache)
+    assert "loaded" not in vars(lazy)
+    assert again.to_dict() == result.to_dict()
+
+
+def test_a_study_reads_back_and_its_analysis_is_made_anew(result: Study, tmp_path: Path) -> None:
+    write_folder(tmp_path, result, command="study")
+    again = read_study(tmp_path)
+    for one, other in zip(result.pairs, again.pairs, strict=True):
+        np.testing.assert_array_equal(one.ranks, other.ranks)
+        np.testing.assert_array_equal(one.first_hop, other.first_hop)
+        assert one.words == other.words
+        assert one.arms == other.arms
+    assert [a.pairs for a in again.analyses] == [a.pairs for a in result.analyses]
+    for before, after in zip(result.analyses, again.analyses, strict=True):
+        assert {one.way: round(one.regret.value, 6) for one in before.ways} == {
+            one.way: round(one.regret.value, 6) for one in after.ways
+        }
+
+
+@pytest.mark.parametrize("damage", ["ranks.parquet", "hops.parquet", "study.json"])
+def test_a_damaged_study_is_refused(result: Study, tmp_path: Path, damage: str) -> None:
+    write_folder(tmp_path, result, command="study")
+    (tmp_path / damage).write_bytes(b"PAR1 or not")
+    with pytest.raises(InputError, match=r"damaged|no study"):
+        read_study(tmp_path)
+
+
+def test_own_bridge_words_are_the_models(tiny_model: Folder, settings: StudySettings, cache: Cache) -> None:
+    asked = dataclasses.replace(settings, pairs=(("en", "sw"),), bridge_words="own")
+    found = study(asked, model=str(tiny_model("llama")), options=ModelOptions("cpu", "float32"), cache=cache)
+    (one,) = found.pairs
+    assert one.ranks.shape[1] == 40
+    assert not one.as_direct[0]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [(["ar-he"], "no pair"), (["ar:ar"], "one language"), (["ar:he:en"], "no pair"), (["ar:nolanguage"], "nolanguage")],
+)
+def test_wrong_pairs_are_refused(pairs: list[str], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        parse_pairs(pairs)
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="too few"):
+        StudySettings(pairs=(("ar", "he"),), words=10)
+    with pytest.raises(InputError, match="dictionary"):
+        StudySettings(pairs=(("ar", "he"),), bridge_words="google")
+    with pytest.raises(InputError, match="candidates"):
+        parse_candidates(["en", "English", "fr"])
+    assert parse_candidates(["English", "fr", "es", "sw"]) == ("en", "fr", "es", "sw")
+
+
+def test_too_few_words_are_said_with_a_way_out(settings: StudySettings, cache: Cache, tmp_path: Path) -> None:
+    few = write_lexicon(tmp_path / "few.tsv", rows=50, languages="en sw de fr es")
+    with pytest.raises(InputError, match="leave the pair out, or name fewer --candidates"):
+        materials(("en", "sw"), dataclasses.replace(settings, lexicon=str(few)), cache)
+
+
+def test_the_command_writes_a_study_and_analyses_it_again(
+    run: Callable[..., object], tiny_model: Folder, lexicon: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", str(cache.root))
+    line = ["study", "en:sw", "sw:de", "de:en", "--model", str(tiny_model("llama")), "--lexicon", str(lexicon)]
+    line += ["--candidates", "en,sw,de,fr,es", "--words", "40", "--tokens", "300", "--probes", "30"]
+    line += ["--device", "cpu", "--dtype", "float32", "--out", "there"]
+    ended = run(*line)
+    assert ended.code == 0, ended.err
+    assert "Ways of choosing one bridge" in ended.out
+    body = json.loads(Path("there/study.json").read_text("utf-8"))
+    assert len(body["pairs"]) == 3
+    again = run("study", "--from", "there", "--out", "again", "--json", "-")
+    assert again.code == 0, again.err
+    found = json.loads(again.out)
+    assert [one["ways"] for one in found["analyses"]] == [one["ways"] for one in body["analyses"]]
