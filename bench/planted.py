@@ -103,7 +103,7 @@ def _reference(planted: Planted, bridge: NeuronSet) -> float:
 
 
 def success(condition: Plan, estimator: str, seeds: range) -> tuple[float, float]:
-    """Share of seeds in which the right bridge comes first (ties share it), and mean of Kendall's tau with the truth."""
+    """Share of seeds with the right bridge first (ties share it), and the mean of Kendall's tau with the truth."""
     first, tau = [], []
     for seed in seeds:
         planted = planted_activations(condition, seed)

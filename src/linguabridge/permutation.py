@@ -6,12 +6,13 @@ have in common among themselves stays. p is the share of orders, the one seen in
 (Phipson and Smyth, 2010): exact whatever the sizes of the sets and the distribution of the values.
 
 All neurons react to some things that tell nothing of languages, such as how long a prompt is: real dependence, and of
-no interest. ``given`` takes such a number per probe, in two ways that are both needed. Values and the number are
-replaced by their ranks, and what a straight line explains of the former by the latter is taken away. Permuting such
-residuals goes back to Freedman and Lane (1983), here without their refitting, as in Kennedy (1995). Residuals of a bent
-function still differ in spread and shape from short prompts to long ones, so probes change places only with probes of
-about the same number: local permutations (Kim, Neykov, Balakrishnan and Wasserman, 2022). p is approximate. The mean
-score over these permutations is what the nuisance still explains; it is taken off the score.
+no interest. ``given`` takes such a number per probe, in two ways. Values and the number are replaced by their ranks,
+and what a straight line explains of the former by the latter is taken away; permuting such residuals goes back to
+Freedman and Lane (1983), here without their refitting, as in Kennedy (1995). That is not enough: residuals of a bent function
+still differ in spread and shape from short prompts to long ones. So probes change places only with probes of the same
+number, where many share theirs, and p is exact again; otherwise with probes of about the same number, and p is
+approximate (local permutations; Kim, Neykov, Balakrishnan and Wasserman, 2022). The mean score over these permutations
+is what the nuisance still explains; it is taken off the score.
 
 The score is linear in the sums of unit kernels, so that a permutation costs one gather of an S × S matrix (S probes) a
 layer and one product with all candidates' matrices.
@@ -32,7 +33,7 @@ from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet
 
 PERMUTATIONS = 999
-ALIKE = 5  # probes, at least, that change places with each other when a nuisance is given
+ALIKE = 5  # probes that change places with each other when a nuisance is given
 _ROUNDING = 1e-9  # share of a row's length under which a residual is rounding only
 
 
@@ -131,21 +132,26 @@ def residual_ranks(values: NDArray[np.floating], given: NDArray[np.floating]) ->
     return np.asarray(left)
 
 
-def alike(given: NDArray[np.floating], least: int = ALIKE) -> list[NDArray[np.int64]]:
-    """Blocks of probes with about the same number: neighbours in its order, equal ones together.
+def alike(given: NDArray[np.floating], size: int = ALIKE) -> list[NDArray[np.int64]]:
+    """Blocks of probes with the same number or about the same.
 
     Args:
         given: shape (probes,).
-        least: probes in a block, at least; all in one where there are fewer than twice as many.
+        size: where at least half of the probes share their number with this many, themselves included, each number is a
+            block. Elsewhere neighbours in the order of the numbers join, equal ones always, into blocks of at least
+            this size.
 
     Returns:
-        Indices of the probes of each block; every probe is in one.
+        Indices of the probes of each block, in the order of the numbers; every probe is in one.
     """
     order = np.argsort(given, kind="stable").astype(np.int64)
     changes = np.flatnonzero(np.diff(given[order])) + 1
+    equal = np.split(order, changes)
+    if 2 * sum(len(block) for block in equal if len(block) >= size) >= len(order):
+        return equal
     cuts = [0]
     for cut in changes:
-        if cut - cuts[-1] >= least and len(order) - cut >= least:
+        if cut - cuts[-1] >= size and len(order) - cut >= size:
             cuts.append(int(cut))
     return np.split(order, cuts[1:])
 
