@@ -9,6 +9,7 @@ import numpy as np
 from linguabridge import languages
 from linguabridge.check import Arm as CheckArm
 from linguabridge.check import Check, CheckItem
+from linguabridge.choosing.choice import Chosen
 from linguabridge.errors import InputError
 from linguabridge.evaluation.results import Arm, Evaluation, Result, Row
 from linguabridge.evaluation.settings import EvaluationSettings
@@ -165,6 +166,7 @@ def recommendation(*candidates: str, check: bool = True) -> Recommendation:
         probes=Probes((entry,), ("العربية:",), 100, 40, "ranked", fell_back=False),
         sets=Sets(0.02, True, dict.fromkeys(("ar", "he", *codes), 73), 50, 40, 30, ()),
         ranking=Ranking(scores, (6, 8), "cka", (11, 12, 17), 40, (0.01, 0.002, 0.03) if len(codes) > 1 else None),
+        chosen=Chosen("hub-hidden", "CKA of hidden states with the model's hub language", dict.fromkeys(codes, 0.5)),
         similarity=dict.fromkeys(codes, (0.7, 0.8)),
         check=_check() if check else None,
         n_seen=3,
@@ -186,7 +188,7 @@ def _check() -> Check:
             concept=f"c{number}",
             source="فيل",
             gold=("פיל",),
-            bridge_word=None,
+            bridge_words={},
             prompt='العربية:"فيل"→עברית:',
             rank=1 + number % 3,
             answer="<b>פיל</b>" if number else "=1+1",

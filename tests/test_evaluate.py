@@ -209,7 +209,7 @@ def test_earlier_recommendation_is_used_and_another_models_refused(
         evaluate([("en", "sw")], model=str(tiny_model("gpt2")), options=OPTIONS, settings=given, cache=cache)
     monkeypatch.setattr("linguabridge.evaluation.recommended.recommend", lambda *_, **__: pytest.fail("computed"))
     found = evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
-    assert found.results[0].recommended == ranking.ranking.candidates[0].code
+    assert found.results[0].recommended == ranking.chosen.first
 
 
 def test_what_there_is_so_far_is_told_after_each_result_but_the_last(

@@ -111,11 +111,11 @@ def test_every_arm_has_the_same_items(result: Recommendation) -> None:
             (i.concept, i.source, i.gold) for i in direct.items
         ]
         for item, same in zip(arm.items, direct.items, strict=True):
-            if item.bridge_word is None:
+            if not item.bridge_words:
                 assert item.prompt == same.prompt
-            else:
-                assert f'"{item.source}"' in item.prompt
-                assert f'"{item.bridge_word}"' in item.prompt
+            assert f'"{item.source}"' in item.prompt
+            assert set(item.bridge_words) <= set(arm.bridges)
+            assert all(f'"{word}"' in item.prompt for word in item.bridge_words.values())
     for arm in result.check.arms:
         ranks = [item.rank for item in arm.items]
         assert all(1 <= rank <= 10 for rank in ranks)
@@ -123,14 +123,12 @@ def test_every_arm_has_the_same_items(result: Recommendation) -> None:
         assert arm.p_at_1.value == pytest.approx(ranks.count(1) / 12)
 
 
-def test_check_goes_through_the_first_candidate_and_english_where_it_is_neither(
-    run: Run, result: Recommendation
-) -> None:
+def test_check_goes_through_english_the_bridge_chosen_and_three_together(run: Run, result: Recommendation) -> None:
     assert result.check is not None
-    assert [arm.bridge for arm in result.check.arms] == [None, result.ranking.candidates[0].code]
+    assert [arm.bridge for arm in result.check.arms] == [None, result.chosen.first, "fr+es+pt"]
     other = run("de", "sw", candidates=("fr", "it"))
     assert other.check is not None
-    assert [arm.bridge for arm in other.check.arms] == [None, "en", other.ranking.candidates[0].code]
+    assert [arm.bridge for arm in other.check.arms] == [None, "en", other.chosen.first, "en+fr+es"]
     assert other.check.arm("en").first_hop is not None  # the lexicon has English words
 
 
@@ -152,16 +150,17 @@ def test_neurons_add_up(result: Recommendation) -> None:
 def test_words_agree_with_the_numbers(result: Recommendation) -> None:
     first = result.ranking.candidates[0]
     summary = result.summary()
-    if result.bridge:
+    assert result.bridge is not None
+    assert result.bridge.code == result.chosen.first == max(result.chosen.scores, key=lambda c: result.chosen.scores[c])
+    assert summary.startswith("Translate directly from English to Swahili")  # 12 words show nothing
+    assert f"{result.bridge.name} is the language to try" in summary
+    if result.probes.fell_back:
+        assert "the model understands only" in summary
+    elif result.ranking.winner:
         assert first.best >= STANDS_OUT
-        assert result.bridge.code == first.code
-        assert f"{result.bridge.name} stands out" in summary
+        assert f"{result.language(first.code).name} stands out" in summary
     else:
-        assert result.ranking.winner is None or result.probes.fell_back
-        if result.probes.fell_back:
-            assert summary.startswith("The model understands only")
-        else:
-            assert "No bridge stands out from English to Swahili" in summary
+        assert "no candidate stands out" in summary
     assert result.language(first.code).name in summary
     assert "12 held-out words" in summary
 
@@ -169,7 +168,9 @@ def test_words_agree_with_the_numbers(result: Recommendation) -> None:
 def test_result_is_json_without_nan(result: Recommendation) -> None:
     body = result.to_dict()
     again = json.loads(json.dumps(body, allow_nan=False))
-    assert again["bridge"] == (result.bridge.code if result.bridge else None)
+    assert again["bridge"] == result.chosen.first
+    assert again["route"] == []
+    assert list(again["chosen"]["scores"]) == list(result.chosen.scores)
     assert again["source"]["code"] == "en"
     assert again["pair"]["n_usable"] == len(result.pair.entries)
     assert again["settings"]["candidates"] == ["de", "fr", "it"]

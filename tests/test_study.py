@@ -180,7 +180,7 @@ def test_settings_are_checked() -> None:
 
 
 def test_too_few_words_are_said_with_a_way_out(settings: StudySettings, cache: Cache, tmp_path: Path) -> None:
-    few = write_lexicon(tmp_path / "few.tsv", rows=50, languages="en sw de fr es")
+    few = write_lexicon(tmp_path / "few.tsv", rows=30, languages="en sw de fr es")
     with pytest.raises(InputError, match="leave the pair out, or name fewer --candidates"):
         materials(("en", "sw"), dataclasses.replace(settings, lexicon=str(few)), cache)
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from linguabridge.check import Arm, Check, CheckItem
 from linguabridge.paired import Interval, compare
 from linguabridge.tables import check_table
-from linguabridge.words import _effect, check_sentences, fair_comparison, interval, listed, number, p_value, share
+from linguabridge.words import check_sentences, interval, listed, number, p_value, share
 
 
 def arm(ranks: list[int], direct: list[int], copied: int = 0) -> Arm:
     items = tuple(
-        CheckItem("c", "w", ("g",), "b", "p", rank, "a", exact=False, copied=number < copied)
+        CheckItem("c", "w", ("g",), {"en": "b"}, "p", rank, "a", exact=False, copied=number < copied)
         for number, rank in enumerate(ranks)
     )
     some = Interval(0.5, 0.4, 0.6)
@@ -27,15 +27,15 @@ def arm(ranks: list[int], direct: list[int], copied: int = 0) -> Arm:
 
 
 def test_effect_is_named_only_where_the_interval_leaves_out_zero() -> None:
-    assert _effect(arm([1] * 30, [4] * 30)) == "helps"
-    assert _effect(arm([4] * 30, [1] * 30)) == "hurts"
-    assert _effect(arm([1, 4] * 15, [4, 1] * 15)) == "unclear"
+    assert arm([1] * 30, [4] * 30).effect == "helps"
+    assert arm([4] * 30, [1] * 30).effect == "hurts"
+    assert arm([1, 4] * 15, [4, 1] * 15).effect == "unclear"
 
 
 def test_few_words_left_beside_copies_tell_nothing() -> None:
-    assert _effect(arm([1] * 50, [4] * 50, copied=21)) == "unclear"
-    assert _effect(arm([1] * 50, [4] * 50, copied=20)) == "helps"
-    assert _effect(arm([1] * 50, [4] * 50, copied=50)) == "unclear"
+    assert arm([1] * 50, [4] * 50, copied=21).effect == "unclear"
+    assert arm([1] * 50, [4] * 50, copied=20).effect == "helps"
+    assert arm([1] * 50, [4] * 50, copied=50).effect == "unclear"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_english_is_called_by_its_name_and_copies_alone_are_no_comparison() -> N
     assert "Through English, 50 % (MRR .500): +.750 MRR against direct" in said
     assert "it helps" in said
     only_copies = arm([1] * 40, [4] * 40, copied=40)
-    assert fair_comparison(only_copies) is None
+    assert only_copies.fair is None
     assert "40 of 40 bridge words already are right" in check_sentences(Check((direct, only_copies), 40))
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(check_table(Check((direct, only_copies), 40)))

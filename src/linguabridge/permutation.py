@@ -8,9 +8,9 @@ have in common among themselves stays. p is the share of orders, the one seen in
 All neurons react to some things that tell nothing of languages, such as how long a prompt is: real dependence, and of
 no interest. ``given`` takes such a number per probe, in two ways. Values and the number are replaced by their ranks,
 and what a straight line explains of the former by the latter is taken away; permuting such residuals goes back to
-Freedman and Lane (1983), here without their refitting, as in Kennedy (1995). That is not enough: residuals of a bent function
-still differ in spread and shape from short prompts to long ones. So probes change places only with probes of the same
-number, where many share theirs, and p is exact again; otherwise with probes of about the same number, and p is
+Freedman and Lane (1983), here without their refitting, as in Kennedy (1995). That is not enough: residuals of a bent
+function still differ in spread and shape from short prompts to long ones. So probes change places only with probes of
+the same number, where many share theirs, and p is exact again; otherwise with probes of about the same number, and p is
 approximate (local permutations; Kim, Neykov, Balakrishnan and Wasserman, 2022). The mean score over these permutations
 is what the nuisance still explains; it is taken off the score.
 

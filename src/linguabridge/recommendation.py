@@ -1,7 +1,7 @@
 """Recommend a bridge language: the whole method, from a pair of languages to a ranking and a check.
 
 The steps, each in a file of its own: lexicon and split → texts → activation statistics → top sets → understood probes →
-probe matrix → ranking → check.
+probe matrix → ranking by neurons → choice → check.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir, versions
-from linguabridge.check import Check, run_check
+from linguabridge.check import HELPS, Arm, Check, run_check
 from linguabridge.choices import make_choices
+from linguabridge.choosing.choice import Chosen, choose
+from linguabridge.choosing.evidence import Evidence
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain
 from linguabridge.languages import Language
@@ -24,7 +26,17 @@ from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_mode
 from linguabridge.neuron_ranking import Sets, rank_by_neurons, window
 from linguabridge.progress import Reporter
 from linguabridge.ranking import Ranking
-from linguabridge.settings import FEWEST_CHECK, FEWEST_PROBES, HUB, Settings, check_pair
+from linguabridge.settings import (
+    CHAIN,
+    CHAINED_BRIDGES,
+    DICTIONARY,
+    FALLBACK,
+    FEWEST_CHECK,
+    FEWEST_PROBES,
+    HUB,
+    Settings,
+    check_pair,
+)
 from linguabridge.texts import Text, lines_read, load_text
 from linguabridge.understood import Probes
 
@@ -45,7 +57,8 @@ class Recommendation:
         profiled: for each language the source of the text, its SHA-256, and the number of tokens read.
         probes: entries that probe the neurons.
         sets: sizes of the neuron sets.
-        ranking: of the candidates, the best first.
+        ranking: of the candidates by their neurons, the best first.
+        chosen: the candidates in the order of the way of choosing.
         similarity: correlation of each candidate's activation probabilities with source and with target.
         check: whether it helps; None with ``check=0``.
         n_seen: check entries with a word that occurs within a longer line of the text that neurons were read on.
@@ -64,6 +77,7 @@ class Recommendation:
     probes: Probes
     sets: Sets
     ranking: Ranking
+    chosen: Chosen
     similarity: dict[str, tuple[float, float]]
     check: Check | None
     n_seen: int
@@ -75,9 +89,19 @@ class Recommendation:
 
     @property
     def bridge(self) -> Language | None:
-        """The bridge that stands out, or None; none does where the model understands too few words to probe it with."""
-        winner = self.ranking.winner
-        return self.language(winner.code) if winner and not self.probes.fell_back else None
+        """The bridge chosen; None where the way of choosing says nothing of any candidate."""
+        return self.language(self.chosen.first) if self.chosen.first else None
+
+    @property
+    def route(self) -> Arm | None:
+        """What to do: of the check's ways that are shown to help the one with the highest score, else direct.
+
+        None without a check.
+        """
+        if self.check is None:
+            return None
+        helping = [arm for arm in self.check.arms[1:] if arm.effect == HELPS]
+        return max(helping, key=lambda arm: arm.mrr.value, default=self.check.arm(None))
 
     def summary(self) -> str:
         """The answer in words."""
@@ -91,9 +115,10 @@ class Recommendation:
 
         body = {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "pair"}
         pair = {f.name: plain(getattr(self.pair, f.name)) for f in dataclasses.fields(self.pair) if f.name != "entries"}
-        bridge = self.bridge.code if self.bridge else None
+        route = self.route
         return {
-            "bridge": bridge,
+            "bridge": self.bridge.code if self.bridge else None,
+            "route": None if route is None else list(route.bridges),
             "summary": summary(self),
             **body,
             "pair": {**pair, "n_usable": len(self.pair.entries)},
@@ -144,7 +169,21 @@ def recommend(
     similarity = {
         c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates
     }
-    check = _check(measure, s, t, ranking.candidates[0].code, drawn, pair, lexicon, settings)
+    evidence = Evidence(
+        measure=measure,
+        lexicon=lexicon,
+        source=s,
+        target=t,
+        candidates=candidates,
+        texts=texts,
+        choices=choices,
+        settings=settings,
+    )
+    chosen = choose(evidence, settings.way_in_force)
+    if chosen.first is None and settings.choose_by is None:
+        # Languages that the default way knows nothing of: what everybody tries is better than nothing.
+        chosen = choose(evidence, FALLBACK)
+    check = _check(measure, s, t, chosen.first, drawn, pair, lexicon, settings)
     return Recommendation(
         source=s,
         target=t,
@@ -161,6 +200,7 @@ def recommend(
         probes=neurons.probes,
         sets=neurons.sets,
         ranking=ranking,
+        chosen=chosen,
         similarity=similarity,
         check=check,
         n_seen=_seen_within_lines(drawn.check, texts, s, t, settings),
@@ -277,7 +317,7 @@ def _check(
     measure: Measurements,
     source: Language,
     target: Language,
-    first: str,
+    first: str | None,
     drawn: Split,
     pair: PairEntries,
     lexicon: Lexicon,
@@ -285,23 +325,34 @@ def _check(
 ) -> Check | None:
     if not settings.check:
         return None
-    hub = [HUB] if HUB not in (source.code, target.code) else []
-    bridges = [languages.parse(code) for code in dict.fromkeys([*hub, first])]
-    gold: dict[str, dict[str, Sequence[str]]] = {}
-    for bridge in bridges:
+    pair_codes = (source.code, target.code)
+    hub = (HUB,) if HUB not in pair_codes else ()
+    chain = tuple(code for code in CHAIN if code not in pair_codes)[:CHAINED_BRIDGES]
+    codes = dict.fromkeys(way for way in (hub, (first,) if first else (), chain) if way)
+    ways = [tuple(map(languages.parse, way)) for way in codes]
+    glosses: dict[str, dict[str, Sequence[str]]] = {}
+    for bridge in {one for way in ways for one in way}:
         try:
             entries = lexicon.pair(source, bridge, keep_identical=True, keep_multiword=True).entries
-            gold[bridge.code] = {normalise_word(entry.source): entry.targets for entry in entries}
+            glosses[bridge.code] = {normalise_word(entry.source): entry.targets for entry in entries}
         except InputError:
-            gold[bridge.code] = {}  # the lexicon cannot judge this hop; nothing else depends on it
+            glosses[bridge.code] = {}  # the lexicon cannot judge this hop
+    if settings.bridge_words == DICTIONARY:
+        ways = [way for way in ways if all(glosses[one.code] for one in way)]
+        if not ways:
+            raise InputError(
+                f"{lexicon.name} has no words from {source.name} into a bridge, so --bridge-words dictionary cannot be "
+                "checked: add columns for bridges to the word list, or leave the option out."
+            )
     choices = make_choices(drawn.check, pair.entries, settings.seed)
     return run_check(
         measure,
         source,
         target,
-        bridges,
+        ways,
         choices,
-        bridge_gold=gold,
+        glosses=glosses,
+        bridge_words=settings.bridge_words,
         reference=settings.reference,
         seed=settings.seed,
     )

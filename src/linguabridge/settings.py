@@ -17,8 +17,19 @@ FEWEST_PROBES, FEWEST_CHECK, FEWEST_TOKENS = 20, 10, 200
 FEWEST_FOR_A_VERDICT = 30  # items, bridge words that are right answers left out, to say that a bridge helps or harms
 RESULT = "recommend.json"  # in the folder of a run
 HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
+CHAIN = ("en", "fr", "es", "pt")  # what a chain of bridges is made of, in this order, source and target left out
+CHAINED_BRIDGES = 3  # in the check's chain: their words stand in one prompt
+OWN, DICTIONARY = "own", "dictionary"  # whose bridge words stand in a prompt
 
 ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch
+# Ways of choosing, as in linguabridge.choosing.ways; the default is the one that lost least on the study's pairs for
+# development (docs/study.md).
+WAYS_TO_CHOOSE = (
+    "english", "random", "reference", "cka", "cka-between", "cka-specific", "cka-anchored", "overlap",
+    "correlation-min", "correlation-mean", "correlation-harmonic", "hidden-cka", "tokens", "family", "bits", "hub",
+    "hub-hidden", "central", "hops", "first-hop", "second-hop",
+)  # fmt: skip
+CHOOSE_BY, FALLBACK = "hub-hidden", "english"
 SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
 BRIDGE_SETS = ("rest", "between", "specific")  # made in linguabridge.neuron_ranking
 
@@ -42,6 +53,9 @@ class Settings:
             (neurons of few languages, b among them; :mod:`linguabridge.lape`).
         probes: entries the model is asked, to find those it understands.
         check: held-out entries for the check; 0 for none.
+        bridge_words: in the check's prompts: ``own`` (the model's greedy translation) or ``dictionary``.
+        choose_by: way of choosing (:mod:`linguabridge.choosing.ways`); None for the default, or the published measure
+            in reference mode.
         seed: of every draw.
     """
 
@@ -59,6 +73,8 @@ class Settings:
     probes: int = 200
     check: int = 100
     seed: int = 0
+    bridge_words: str = OWN
+    choose_by: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in one sentence."""
@@ -76,6 +92,9 @@ class Settings:
             )
         if self.tokens < FEWEST_TOKENS:
             raise InputError(f"--tokens {self.tokens} is too few to read neurons on; give at least {FEWEST_TOKENS}.")
+        check_bridge_words(self.bridge_words)
+        if self.choose_by is not None and self.choose_by not in WAYS_TO_CHOOSE:
+            raise InputError(f"Unknown way '{self.choose_by}': --choose-by is one of {', '.join(WAYS_TO_CHOOSE)}.")
         if isinstance(self.candidates, str):
             raise InputError(f"Candidates are a tuple of languages, not one text: ('{self.candidates}',).")
         if self.shared_set not in SHARED_SETS:
@@ -84,9 +103,24 @@ class Settings:
             raise InputError(f"Unknown bridge set '{self.bridge_set}': choose one of {', '.join(BRIDGE_SETS)}.")
 
     @property
+    def way_in_force(self) -> str:
+        """The way of choosing asked for, or the default one."""
+        return self.choose_by or ("reference" if self.reference else CHOOSE_BY)
+
+    @property
     def estimator_in_force(self) -> str:
         """The estimator asked for, or the default one."""
         return self.estimator or ("reference" if self.reference else "cka")
+
+
+def check_bridge_words(name: str) -> None:
+    """Refuse what is neither the model's own bridge words nor the dictionary's.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if name not in (OWN, DICTIONARY):
+        raise InputError(f"Unknown bridge words '{name}': choose {OWN} or {DICTIONARY}.")
 
 
 def check_pair(source: str, target: str, settings: Settings) -> tuple[Language, Language, tuple[Language, ...]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
-from linguabridge import languages
 from linguabridge.check import Check
 from linguabridge.recommendation import Recommendation
-from linguabridge.words import fair_comparison, interval, number, p_value, share
+from linguabridge.words import bridges_name, interval, number, p_value, share
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -51,9 +50,9 @@ def check_table(check: Check) -> Table:
     for name in ("way", "P@1", "MRR", "gain", "95 % interval", "McNemar p", "exact", "copied"):
         table.add_column(name, justify="left" if name == "way" else "right")
     for arm in check.arms:
-        compared = fair_comparison(arm)
+        compared = arm.fair
         table.add_row(
-            f"via {languages.parse(arm.bridge).name}" if arm.bridge else "direct",
+            f"via {bridges_name(arm.bridges)}" if arm.bridges else "direct",
             number(arm.p_at_1.value),
             number(arm.mrr.value),
             number(compared.mrr.value, sign=True) if compared else "",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from linguabridge import languages
-from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, FEWEST_FOR_A_VERDICT, HUB, TOP_RATES
+from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, OWN, TOP_RATES
 
 if TYPE_CHECKING:  # torch comes with them, and reports are written without it
     from linguabridge.check import Arm, Check
-    from linguabridge.paired import Comparison
-    from linguabridge.ranking import CandidateScore
     from linguabridge.recommendation import Recommendation
 
 
@@ -40,14 +39,19 @@ def share(value: float) -> str:
     return ">99 %" if 99 < percent < 100 else f"{percent:.0f} %"
 
 
-def listed(names: list[str]) -> str:
+def figures(value: float) -> str:
+    """A score of whatever size, three figures of it."""
+    return number(value) if 0.001 <= abs(value) < 10 else f"{value:.3g}"
+
+
+def listed(names: list[str], last: str = "and") -> str:
     """``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 def summary(result: Recommendation) -> str:
     """The whole answer as a few paragraphs of plain text."""
-    parts = [headline(result), f"{why(result, result.ranking.candidates[0])}"]
+    parts = [headline(result), why(result), neurons_say(result)]
     if result.check:
         parts.append(check_sentences(result.check))
     parts.append(" ".join(basis(result)))
@@ -55,67 +59,121 @@ def summary(result: Recommendation) -> str:
 
 
 def headline(result: Recommendation) -> str:
-    """The answer in one or two sentences."""
+    """What to do, in one or two sentences."""
     pair = f"from {result.source.name} to {result.target.name}"
-    first = result.language(result.ranking.candidates[0].code)
+    if result.bridge is None:
+        return f"No bridge can be chosen {pair}: the way of choosing, {result.chosen.title}, says nothing of any."
+    name = result.bridge.name
+    route = result.route
+    if route is None:
+        return f"{name} is the bridge to try {pair}. Whether a bridge helps was not checked."
+    assert result.check is not None
+    if not route.bridges:
+        tried = listed([bridges_name(arm.bridges) for arm in result.check.arms[1:]], "or")
+        harm = [bridges_name(arm.bridges) for arm in result.check.arms[1:] if arm.effect == "hurts"]
+        harmful = f", and through {listed(harm)} it does harm" if harm else ""
+        return (
+            f"Translate directly {pair}: the check does not show that going through {tried} helps{harmful}. If you "
+            f"bridge, {name} is the language to try."
+        )
+    gain = route.fair
+    assert gain is not None
+    through = f"Go through {bridges_name(route.bridges)} {pair}"
+    return (
+        f"{through}: in the check it gains {number(gain.mrr.value, sign=True)} MRR over direct (95 % interval "
+        f"{number(gain.mrr.low, sign=True)} to {number(gain.mrr.high, sign=True)})."
+        + ("" if route.bridges == (result.bridge.code,) else f" As a single bridge, {name} is the one chosen.")
+    )
+
+
+def bridges_name(codes: Sequence[str]) -> str:
+    """Names of bridges that stand in one prompt: English; English, French and Spanish together."""
+    names = [languages.parse(code).name for code in codes]
+    return names[0] if len(names) == 1 else f"{listed(names)} together"
+
+
+def why(result: Recommendation) -> str:
+    """By what the bridge was chosen, and how far to trust that."""
+    chosen = result.chosen
+    scored = [(code, score) for code, score in chosen.scores.items() if score is not None]
+    if not scored:
+        return f"Ways of choosing other than '{chosen.way}' are offered by --choose-by."
+    tied = chosen.tied()
+    if len(scored) == 1:
+        said = (
+            f"{result.language(scored[0][0]).name} is the only candidate that can be scored, so nothing was compared."
+        )
+    elif len(tied) > 1:
+        names = [result.language(code).name for code in tied]
+        said = f"{listed(names)} score alike by {chosen.title}; the first of them is taken."
+    else:
+        best, *others = (f"{result.language(code).name} {figures(score)}" for code, score in scored[:4])
+        said = f"The bridge was chosen by {chosen.title}: {best}, then {listed(others)}."
+    return f"{said} {trust(result)}"
+
+
+def trust(result: Recommendation) -> str:
+    """How reliable the way of choosing was where it could be checked."""
+    from linguabridge.choosing.reliability import reliability
+
+    weights = str(result.identity.get("weights"))
+    words = result.settings.bridge_words
+    known = reliability(result.chosen.way, weights=weights, bridge_words=words)
+    if known is None:
+        return f"How reliable '{result.chosen.way}' is has not been studied; `linguabridge study` measures it."
+    where = "this model" if known.weights == weights else f"another model ({known.model})"
+    whose = "the model's own bridge words" if known.bridge_words == OWN else "dictionary words as bridge words"
+    fresh = "" if known.chosen_on else " that nothing was chosen on"
+    return (
+        f"Choosing so lost {number(known.regret[0])} MRR {interval(*known.regret[1:])} against the best single bridge "
+        f"in a study of {known.pairs} pairs{fresh}, with {where} and {whose}; against always English (or the best "
+        f"fixed bridge where English is in the pair) {number(known.over_english[0], sign=True)} "
+        f"{interval(*known.over_english[1:], sign=True)}."
+    )
+
+
+def neurons_say(result: Recommendation) -> str:
+    """What the ranking by neurons, the paper's idea, says beside the choice."""
     ranking = result.ranking
-    if ranking.candidates[0].score is None:
-        return f"No candidate has neurons of its own in the window, so none can be ranked {pair}."
+    first = ranking.candidates[0]
+    language = result.language(first.code)
+    if first.score is None:
+        return "What the neurons say: no candidate has neurons of its own in the window, so none can be ranked."
     if len(ranking.candidates) == 1:
-        found = f"{first.name} is the only candidate {pair}, so nothing was compared"
+        found = f"{language.name} is the only candidate"
     elif result.probes.fell_back:
         found = (
-            f"The model understands only {result.probes.n_understood} of {result.probes.n_asked} words {pair}, so the "
-            f"ranking is no more than a hint: {first.name} scores highest"
+            f"the model understands only {result.probes.n_understood} of {result.probes.n_asked} words, so their "
+            f"ranking is no more than a hint; {language.name} scores highest"
         )
-    elif result.bridge:
-        found = f"{result.bridge.name} stands out as the bridge {pair}"
+    elif ranking.winner:
+        found = f"{language.name} stands out"
     else:
-        found = f"No bridge stands out {pair}"
+        found = "no candidate stands out"
         group = [result.language(one.code).name for one in ranking.leaders]
-        if group[0] != first.name:
-            found += f": {first.name} scores highest, but {group[0]} comes first more often"
+        if group[0] != language.name:
+            found += f"; {language.name} scores highest, but {group[0]} comes first more often"
         elif len(group) == 1:
-            found += f": {first.name} leads, but not beyond chance"
+            found += f"; {language.name} leads, but not beyond chance"
         elif len(group) < len(result.candidates):
-            found += f": the best is among {listed(group)}"
-    if not result.check:
-        return f"{found}. Whether a bridge helps was not checked."
-    effect = _effect(result.check.arm(first.code))
-    if first.code != HUB and effect != "helps":
-        hub = next((arm for arm in result.check.arms if arm.bridge == HUB), None)
-        if hub and _effect(hub) == "helps":
-            return f"{found}. In the check, going through {languages.parse(HUB).name} helps, through {first.name} not."
-    through = result.bridge.name if result.bridge else f"{first.name}, first in the ranking,"
-    if effect == "helps":
-        return f"{found}. In the check, going through {through} helps."
-    if effect == "hurts":
-        return f"{found}. In the check, going through {through} does harm: translate directly."
-    return f"{found}. The check does not show that going through {through} helps: translate directly."
-
-
-def why(result: Recommendation, candidate: CandidateScore) -> str:
-    """Why a candidate stands where it stands."""
-    language = result.language(candidate.code)
-    if candidate.score is None:
-        return f"{language.name} has no neurons of its own in the window beside those that source and target share."
-    to_source, to_target = result.similarity[candidate.code]
+            found += f"; the best is among {listed(group)}"
+    to_source, to_target = result.similarity[first.code]
     order = sorted(result.similarity, key=lambda code: -sum(result.similarity[code]))
-    place = order.index(candidate.code) + 1
-    first, last = result.ranking.window
-    layers = [(value, first + i) for i, value in enumerate(candidate.layers) if value is not None]
-    best_layer = max(layers)[1] if layers else first
+    place = order.index(first.code) + 1
+    start, last = ranking.window
+    layers = [(value, start + i) for i, value in enumerate(first.layers) if value is not None]
+    best_layer = max(layers)[1] if layers else start
     lead = ""
-    if result.ranking.lead and candidate is result.ranking.candidates[0]:
-        second = result.language(result.ranking.candidates[1].code).name
-        value, low, high = result.ranking.lead
+    if ranking.lead:
+        second = result.language(ranking.candidates[1].code).name
+        value, low, high = ranking.lead
         lead = f", leading {second} by {number(value, sign=True)} {interval(low, high, sign=True)}"
     return (
-        f"Why {language.name}: its {sum(candidate.neurons)} bridge neurons in layers {first} to {last} depend on the "
-        f"{sum(result.ranking.shared)} neurons that {result.source.name} and {result.target.name} share there, most in "
-        f"layer {best_layer}, with a score of {number(candidate.score)} (95 % interval {number(candidate.low)} to "
-        f"{number(candidate.high)}); it came first in {share(candidate.best)} of the half-samples of the probes{lead}. "
-        f"In activation probabilities it is number {place} of {len(order)} in likeness to the pair (correlation "
+        f"What the neurons say: {found}. The {sum(first.neurons)} bridge neurons of {language.name} in layers "
+        f"{start} to {last} depend on the {sum(ranking.shared)} that {result.source.name} and {result.target.name} share there, "
+        f"most in layer {best_layer}, with a score of {number(first.score)} (95 % interval {number(first.low)} to "
+        f"{number(first.high)}); it came first in {share(first.best)} of the half-samples of the probes{lead}. In "
+        f"activation probabilities it is number {place} of {len(order)} in likeness to the pair (correlation "
         f"{number(to_source)} with {result.source.name}, {number(to_target)} with {result.target.name})."
     )
 
@@ -132,15 +190,14 @@ def check_sentences(check: Check) -> str:
 
 
 def _arm_sentence(arm: Arm) -> str:
-    assert arm.bridge is not None
-    name = languages.parse(arm.bridge).name  # English is an arm also where it is no candidate
+    name = bridges_name(arm.bridges)  # English is an arm also where it is no candidate
     said = f"Through {name}, {share(arm.p_at_1.value)} (MRR {number(arm.mrr.value)})"
     if len(arm.items) - arm.n_copied < FEWEST_CHECK:
         return (
             f"{said}, but {arm.n_copied} of {len(arm.items)} bridge words already are right answers (copying is not "
             "bridging), and the rest is too few to tell."
         )
-    compared = fair_comparison(arm)
+    compared = arm.fair
     assert compared is not None
     which = (
         ""
@@ -158,25 +215,10 @@ def _arm_sentence(arm: Arm) -> str:
         "helps": "it helps",
         "hurts": "it does harm",
         "unclear": f"no clear difference (so few words only reveal one of about {number(compared.detectable)} or more)",
-    }[_effect(arm)]
+    }[arm.effect]
     hop = "" if arm.first_hop is None else f" Of the model's own {name} words, {share(arm.first_hop)} are right."
     none = f" For {arm.n_no_word} words it gave no bridge word; they went direct." if arm.n_no_word else ""
     return f"{said}: {difference}; {verdict}.{hop}{none}"
-
-
-def fair_comparison(arm: Arm) -> Comparison | None:
-    """An arm against direct, copied entries left out; None for direct itself and where nothing is left."""
-    return arm.against_direct_without_copies if arm.n_copied else arm.against_direct
-
-
-def _effect(arm: Arm) -> str:
-    if len(arm.items) - arm.n_copied < FEWEST_FOR_A_VERDICT:
-        return "unclear"
-    compared = fair_comparison(arm)
-    assert compared is not None
-    if compared.mrr.low > 0:
-        return "helps"
-    return "hurts" if compared.mrr.high < 0 else "unclear"
 
 
 def basis(result: Recommendation) -> list[str]:

@@ -14,13 +14,12 @@ from linguabridge.errors import InputError
 from linguabridge.families import tree_distance
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Lexicon, is_symbol, kept_for_check, load_cldr, split
-from linguabridge.lexicons.split import in_order
 from linguabridge.measure import Measurements
 from linguabridge.neuron_ranking import NeuronRanking, rank_by_neurons
 from linguabridge.profile import BlockedProfile, Profile
 from linguabridge.prompts import endonym, option_text, translation_prompt
 from linguabridge.settings import Settings
-from linguabridge.spectrum.parallel import cka
+from linguabridge.spectrum.parallel import cka, common_concepts
 from linguabridge.spectrum.similarity import token_overlap
 from linguabridge.texts import Text
 
@@ -106,40 +105,47 @@ class Evidence:
 
     @cached_property
     def concepts(self) -> dict[str, list[str]]:
-        """Words for the same concepts in all languages, by code; none of those kept for the check."""
-        named = {one.code: load_cldr().names(one) for one in self.languages}
-        common = [
-            concept
-            for concept in set.intersection(*(set(some) for some in named.values()))
-            if not is_symbol(concept) and not kept_for_check(concept, self.settings.seed, self.check_share)
-        ]
-        drawn = in_order(common, self.settings.seed)[:CONCEPTS]
-        return {code: [some[concept] for concept in drawn] for code, some in named.items()}
+        """Words for the same concepts, by code, none of those kept for the check.
 
-    def likeness(self, of: str) -> dict[tuple[str, str], float]:
-        """Debiased linear CKA of two languages on the same concepts, mean of layers.
-
-        Args:
-            of: ``neurons`` (feed-forward activations) or ``hidden`` (states between layers).
+        Languages of which CLDR names too little are left out.
         """
-        kernels = [
-            self.measure.linear_kernels(f"Concepts: {one.name}", self.concepts[one.code], of=of)
-            for one in self.languages
-        ]
-        mean = cka(kernels).mean(axis=0)
-        codes = [one.code for one in self.languages]
-        return {(a, b): float(mean[i, j]) for i, a in enumerate(codes) for j, b in enumerate(codes)}
+        seed, share = self.settings.seed, self.check_share
+        words, _ = common_concepts(
+            self.languages,
+            most=CONCEPTS,
+            seed=seed,
+            skip=lambda concept: is_symbol(concept) or kept_for_check(concept, seed, share),
+        )
+        return words
 
     @cached_property
     def hidden(self) -> dict[tuple[str, str], float]:
-        """Likeness of hidden states."""
-        return self.likeness("hidden")
+        """Debiased linear CKA of two languages' hidden states on the same concepts, mean of layers.
+
+        Only for languages that concepts are named in.
+        """
+        names = {one.code: one.name for one in self.languages}
+        kernels = [
+            self.measure.linear_kernels(f"Concepts: {names[code]}", words, of="hidden")
+            for code, words in self.concepts.items()
+        ]
+        if not kernels:
+            return {}
+        mean = cka(kernels).mean(axis=0)
+        codes = list(self.concepts)
+        return {(a, b): float(mean[i, j]) for i, a in enumerate(codes) for j, b in enumerate(codes)}
+
+    def hidden_likeness(self, first: str, second: str) -> float:
+        """CKA of hidden states; NaN for languages that no concepts are named in."""
+        return self.hidden.get((first, second), np.nan)
 
     @cached_property
-    def hub(self) -> str:
-        """The language whose hidden states are most like those of all others on the same concepts."""
-        codes = [one.code for one in self.languages]
-        return max(codes, key=lambda code: sum(self.hidden[code, other] for other in codes if other != code))
+    def hub(self) -> str | None:
+        """The language whose hidden states are most like those of all others on the same concepts, if any are known."""
+        codes = list(self.concepts)
+        return max(
+            codes, key=lambda code: sum(self.hidden[code, other] for other in codes if other != code), default=None
+        )
 
     # Words
 

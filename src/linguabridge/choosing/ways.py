@@ -64,17 +64,24 @@ def _fixed(evidence: Evidence) -> Scores:
 
 
 def _hub(evidence: Evidence) -> Scores:
-    return np.array([evidence.profile.correlation(code, evidence.hub) for code in evidence.codes])
+    hub = evidence.hub
+    return np.array([evidence.profile.correlation(code, hub) if hub else np.nan for code in evidence.codes])
 
 
 def _hub_hidden(evidence: Evidence) -> Scores:
+    hub = evidence.hub
     # The hub itself is likest.
-    return np.array([1.0 if code == evidence.hub else evidence.hidden[code, evidence.hub] for code in evidence.codes])
+    likeness = [1.0 if code == hub else evidence.hidden_likeness(code, hub or "") for code in evidence.codes]
+    return np.array(likeness)
 
 
 def _central(evidence: Evidence) -> Scores:
-    others = [one.code for one in evidence.languages]
-    return np.array([np.mean([evidence.hidden[code, one] for one in others if one != code]) for code in evidence.codes])
+    known = list(evidence.concepts)
+    return np.array(
+        [np.mean([evidence.hidden_likeness(code, one) for one in known if one != code]) for code in evidence.codes]
+        if known
+        else np.full(len(evidence.codes), np.nan)
+    )
 
 
 def hop_mrr(evidence: Evidence, *, first: bool, words: int | None = None) -> Scores:
@@ -97,7 +104,7 @@ def _hops(evidence: Evidence) -> Scores:
 
 
 def _hidden(evidence: Evidence) -> Scores:
-    return np.minimum(*evidence.with_both(lambda a, b: evidence.hidden[a, b]))
+    return np.minimum(*evidence.with_both(evidence.hidden_likeness))
 
 
 def _tokens(evidence: Evidence) -> Scores:

@@ -56,12 +56,21 @@ def recommend(
     ] = None,
     shared_set: Annotated[str, typer.Option(help="Neurons of the pair: overlap, or anchored.")] = "overlap",
     bridge_set: Annotated[
-        str, typer.Option(help="Neurons of a bridge: rest (all but the overlap), or between (shared with one).")
+        str,
+        typer.Option(
+            help="Neurons of a bridge: rest (all but the overlap), between (shared with one), specific (LAPE)."
+        ),
     ] = "rest",
     probes: Annotated[
         int, typer.Option(help="Words to ask the model, to find those it understands; at least 20.")
     ] = 200,
     check: Annotated[int, typer.Option(help="Held-out words for the check; 10 or more, 30 for a verdict.")] = 100,
+    bridge_words: Annotated[
+        str, typer.Option(help="In the check's prompts: the model's own bridge words, or the dictionary's.")
+    ] = "own",
+    choose_by: Annotated[
+        str | None, typer.Option(help="Way of choosing, as `linguabridge study` lists them.", metavar="WAY")
+    ] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Rank only; do not check.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     device: Device = "auto",
@@ -96,6 +105,8 @@ def recommend(
         bridge_set=bridge_set,
         probes=probes,
         check=0 if no_check else check,
+        bridge_words=bridge_words,
+        choose_by=choose_by,
         seed=seed,
     )
     check_pair(source, target, settings)  # what costs nothing to refuse is refused before torch is imported
@@ -133,7 +144,8 @@ def show(result: Any, console: Console) -> None:
 
     console.print()
     say(words.headline(result), "bold")
-    say(words.why(result, result.ranking.candidates[0]))
+    say(words.why(result))
+    say(words.neurons_say(result))
     if result.check:
         say(words.check_sentences(result.check))
     console.print(ranking_table(result))

@@ -1,4 +1,4 @@
-"""The ranking of bridges that arms rest on: from an earlier ``recommend`` run, or computed now."""
+"""The order of bridges that arms rest on: from an earlier ``recommend`` run, or computed now."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def read_earlier(file: Path) -> Earlier:
     try:
         content = file.read_bytes()
         body = json.loads(content)
-        ranked = [one["code"] for one in body["ranking"]["candidates"] if one["score"] is not None]
+        ranked = [code for code, score in body["chosen"]["scores"].items() if score is not None]
         return Earlier(
             file=file,
             sha256=hashlib.sha256(content).hexdigest(),
@@ -124,7 +124,7 @@ def read_earlier(file: Path) -> Earlier:
 def computed(
     source: Language, target: Language, *, model: LazyModel, settings: Settings, cache: Cache, reporter: Reporter
 ) -> Recommended:
-    """Rank bridges for a pair by a model's neurons.
+    """Put bridges for a pair in order, as `recommend` does.
 
     Raises:
         LinguabridgeError: nothing can be computed for the pair.
@@ -138,5 +138,5 @@ def computed(
         cache=cache,
         reporter=reporter,
     )
-    ranked = [one.code for one in result.ranking.candidates if one.score is not None]
+    ranked = [code for code, score in result.chosen.scores.items() if score is not None]
     return Recommended(tuple(result.language(code) for code in ranked), result.bridge is not None)

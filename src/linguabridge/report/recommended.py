@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from linguabridge import check as checks
 from linguabridge.check import Arm, Check
 from linguabridge.recommendation import Recommendation
 from linguabridge.report import arms
 from linguabridge.report.candidate_figures import layers_figure, pair_names, ranking_figure, sizes_figure, span
-from linguabridge.report.charts import identifier, language_label, language_name
+from linguabridge.report.charts import identifier, language_label
 from linguabridge.report.provenance import changed, identity, texts_table, versions
 from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written
-from linguabridge.settings import FEWEST_FOR_A_VERDICT, Settings
-from linguabridge.words import fair_comparison, interval, number
+from linguabridge.settings import Settings
+from linguabridge.words import bridges_name, interval, number
 
 
 def recommended(run: Run) -> Section:
@@ -114,17 +115,11 @@ def _sets(result: Recommendation) -> Table:
     )
 
 
+_VERDICTS = {checks.HELPS: arms.HELPS, checks.HURTS: arms.HURTS, checks.UNCLEAR: arms.UNCLEAR}
+
+
 def _way(arm: Arm) -> str:
-    return f"via {language_name(arm.bridge)}" if arm.bridge else "direct"
-
-
-def _verdict(arm: Arm) -> str:
-    compared = fair_comparison(arm)
-    if compared is None or len(arm.items) - arm.n_copied < FEWEST_FOR_A_VERDICT:
-        return arms.UNCLEAR
-    if compared.mrr.low > 0:
-        return arms.HELPS
-    return arms.HURTS if compared.mrr.high < 0 else arms.UNCLEAR
+    return f"via {bridges_name(arm.bridges)}" if arm.bridges else "direct"
 
 
 def _check_figures(check: Check, pair: str) -> list[Figure]:
@@ -133,11 +128,11 @@ def _check_figures(check: Check, pair: str) -> list[Figure]:
             group=pair,
             arm=_way(arm),
             gain=compared.mrr,
-            verdict=_verdict(arm),
+            verdict=_VERDICTS[arm.effect],
             detail=f"{len(arm.items) - arm.n_copied} words, {arm.n_copied} copied left out",
         )
         for arm in check.arms
-        if (compared := fair_comparison(arm))
+        if (compared := arm.fair)
     ]
     values = [
         arms.Value(pair, _way(arm), metric, value)
@@ -154,7 +149,7 @@ def _check_figures(check: Check, pair: str) -> list[Figure]:
 def _check_table(check: Check) -> Table:
     table = []
     for arm in check.arms:
-        compared = fair_comparison(arm)
+        compared = arm.fair
         table.append(
             (
                 _way(arm),
@@ -196,7 +191,7 @@ def _items(result: Recommendation, check: Check) -> Items:
         (
             _way(arm),
             Written(item.source, source),
-            None if item.bridge_word is None else Written(item.bridge_word, arm.bridge),
+            tuple(Written(word, code) for code, word in item.bridge_words.items()) or None,
             tuple(Written(word, target) for word in item.gold),
             item.rank,
             item.rank == 1,
@@ -213,7 +208,7 @@ def _items(result: Recommendation, check: Check) -> Items:
         (
             "way",
             "word",
-            "bridge word",
+            "bridge words",
             "right words",
             "rank of the right word",
             "right (ranked first)",

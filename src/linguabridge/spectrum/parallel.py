@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +21,9 @@ FEWEST_CONCEPTS = 100  # for which languages are left out rather than concepts
 _BYTES = 512 * 2**20  # of kernels held at a time; those of languages beyond are made again
 
 
-def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> tuple[dict[str, list[str]], list[str]]:
+def common_concepts(
+    languages: Sequence[Language], *, most: int, seed: int, skip: Callable[[str], bool] = is_symbol
+) -> tuple[dict[str, list[str]], list[str]]:
     """Words for the same concepts in several languages, from the names of Unicode CLDR.
 
     Where fewer than :data:`FEWEST_CONCEPTS` are named in all of them, the languages with the fewest names are left out,
@@ -31,6 +33,7 @@ def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> t
         languages: wanted.
         most: concepts, at most.
         seed: of the draw.
+        skip: concepts that are not to be compared.
 
     Returns:
         By the code of a language its words, in one order of concepts; and the names of languages left out. Nothing,
@@ -41,7 +44,7 @@ def common_concepts(languages: Sequence[Language], *, most: int, seed: int) -> t
     kept = sorted(languages, key=lambda one: (-len(named[one.code]), one.code))
     while len(kept) >= 3:
         common = set.intersection(*(set(named[one.code]) for one in kept))
-        concepts = [concept for concept in common if not is_symbol(concept)]
+        concepts = [concept for concept in common if not skip(concept)]
         if len(concepts) >= min(most, FEWEST_CONCEPTS):
             drawn = in_order(concepts, seed)[:most]
             words = {one.code: [named[one.code][concept] for concept in drawn] for one in languages if one in kept}

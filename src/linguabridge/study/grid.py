@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from linguabridge import languages
-from linguabridge.check import DIRECT
-from linguabridge.languages import Language
-from linguabridge.lexicons import normalise_word
+from linguabridge.check import CHAINED, DIRECT, is_copied, own_words, through
 from linguabridge.measure import Measurements
-from linguabridge.prompts import WORD, answer_prompt, endonym, option_text, translation_prompt
+from linguabridge.prompts import option_text
+from linguabridge.settings import CHAIN, OWN
 from linguabridge.study.items import PairItems
-from linguabridge.study.settings import CHAIN, CHAINS, DICTIONARY
+from linguabridge.study.settings import CHAINS, VOTED
 
 Words = Mapping[str, Sequence[str | None]]
 
@@ -56,11 +54,13 @@ def run_pair(measure: Measurements, items: PairItems, bridge_words: str) -> Pair
         items: what to ask.
         bridge_words: ``dictionary``, or ``own`` for the model's greedy translations.
     """
-    words: Words = items.glosses if bridge_words == DICTIONARY else _own_words(measure, items)
+    title = f"{items.source.code}→{items.target.code}"
     codes = [one.code for one in items.candidates]
+    words: Words = items.glosses
+    if bridge_words == OWN:
+        words = own_words(measure, f"{title}, its own words", items.source, items.candidates, items.choices)
     chains = [tuple(parts) for n in CHAINS if len(parts := [code for code in CHAIN if code in codes][:n]) == n]
     ways: list[tuple[str, ...]] = [(), *((code,) for code in codes)]
-    title = f"{items.source.code}→{items.target.code}"
     scores, as_direct = _asked(measure, f"{title}, {len(codes)} bridges", items, ways, words)
     if chains:
         # Asked apart, so that other chains leave the answers of the single bridges as they are.
@@ -70,19 +70,8 @@ def run_pair(measure: Measurements, items: PairItems, bridge_words: str) -> Pair
     votes = [[1 + codes.index(code) for code in chain] for chain in chains]
     scores = np.concatenate([scores, *(scores[vote].sum(axis=0, keepdims=True) for vote in votes)])
     as_direct = np.concatenate([as_direct, *(as_direct[vote].all(axis=0, keepdims=True) for vote in votes)])
-    names = (DIRECT, *codes, *("+".join(chain) for chain in chains), *("&".join(chain) for chain in chains))
+    names = (DIRECT, *codes, *map(CHAINED.join, chains), *map(VOTED.join, chains))
     return PairScores(items, names, scores, words, as_direct)
-
-
-def _own_words(measure: Measurements, items: PairItems) -> Words:
-    title = f"{items.source.code}→{items.target.code}, the model's own bridge words"
-    prompts = [
-        answer_prompt(translation_prompt([endonym(items.source), endonym(one)], [choice.entry.source]))
-        for one in items.candidates
-        for choice in items.choices
-    ]
-    replies = iter(measure.answers(title, prompts, WORD))
-    return {one.code: [WORD.cut(next(replies)) or None for _ in items.choices] for one in items.candidates}
 
 
 def _asked(
@@ -92,16 +81,10 @@ def _asked(
     prompts, as_direct = [], np.zeros((len(ways), len(items.choices)), bool)
     for row, way in enumerate(ways):
         for at, choice in enumerate(items.choices):
-            gold = {normalise_word(one) for one in choice.entry.targets}
-            said = [(languages.parse(code), word) for code in way if (word := words[code][at])]
-            alone = bool(way) and (not said or any(normalise_word(word) in gold for _, word in said))
+            said = {code: word for code in way if (word := words[code][at])}
+            alone = bool(way) and (not said or is_copied(said, choice.entry.targets))
             as_direct[row, at] = alone
-            prompts.append(_prompt(items, choice.entry.source, [] if alone else said))
+            prompts.append(through(items.source, items.target, choice.entry.source, {} if alone else said))
     options = [[option_text(word) for word in choice.options] for _ in ways for choice in items.choices]
     scores = measure.option_scores(title, prompts, options)
     return scores.reshape(len(ways), len(items.choices), -1), as_direct
-
-
-def _prompt(items: PairItems, word: str, said: Sequence[tuple[Language, str]]) -> str:
-    names = [items.source, *(language for language, _ in said), items.target]
-    return translation_prompt([endonym(one) for one in names], [word, *(bridge for _, bridge in said)])

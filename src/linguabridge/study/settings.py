@@ -9,6 +9,7 @@ from pathlib import Path
 from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES
+from linguabridge.settings import DICTIONARY, check_bridge_words
 
 # Pairs of the paper's languages. Those for development were looked at while ways of choosing were made and a default
 # was picked; what is said of the ways rests on the others. A third of either has English as source or target.
@@ -16,12 +17,11 @@ DEVELOPMENT = ("ar:he", "id:tl", "zh:ja", "fi:hu", "sw:ar", "en:tl", "zh:en", "e
 REPORTED = (
     "he:ar", "tl:id", "ar:sw", "id:sw", "de:hu", "sw:de", "es:tl", "ja:fi", "en:sw", "en:he", "hu:en", "ja:en",
 )  # fmt: skip
-CHAIN = ("en", "fr", "es", "pt")  # what a chain of bridges is made of, in this order, source and target left out
 CHAINS = (2, 3)  # numbers of bridges in one prompt
+VOTED = "&"  # between the codes of bridges whose prompts' likelihoods are summed, in the name of an arm
 # Of all concepts, those kept for the study's questions: more than recommend's check keeps, because 150 words a pair
 # must be left that every language has and no bridge already answers.
 TEST_SHARE = 2 / 3
-OWN, DICTIONARY = "own", "dictionary"
 FEWEST_WORDS, FEWEST_CANDIDATES = 40, 4  # two candidates must be left of a pair whose languages are among them
 
 
@@ -53,8 +53,7 @@ class StudySettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in one sentence."""
-        if self.bridge_words not in (OWN, DICTIONARY):
-            raise InputError(f"Unknown bridge words '{self.bridge_words}': choose {DICTIONARY} or {OWN}.")
+        check_bridge_words(self.bridge_words)
         if self.words < FEWEST_WORDS:
             raise InputError(f"--words {self.words} is too few to tell bridges apart; give at least {FEWEST_WORDS}.")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from linguabridge.choosing.combined import COMBINED, HABIT
 from linguabridge.choosing.ways import WAYS
 from linguabridge.paired import Interval
+from linguabridge.settings import OWN
 from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, PolicyResult, WayResult
 from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
-from linguabridge.study.settings import OWN
 from linguabridge.words import interval, listed, number, share
 
 TITLES = {

@@ -1,0 +1,79 @@
+"""How reliable a way of choosing was in the studies that come with the package (``linguabridge study`` made them)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+SET_ORDER = ("reported", "development")  # of a study's pairs, those that nothing was chosen on first
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What a study found of one way of choosing.
+
+    Attributes:
+        model: studied.
+        weights: hash of its weights.
+        bridge_words: whose words stood in the prompt.
+        pairs: that the figures are of.
+        chosen_on: whether the way was chosen on these very pairs.
+        regret: MRR lost against the best single bridge, with its 95 % interval.
+        over_english: MRR gained over always English, or the best fixed bridge where English is in the pair.
+    """
+
+    model: str
+    weights: str
+    bridge_words: str
+    pairs: int
+    chosen_on: bool
+    regret: tuple[float, float, float]
+    over_english: tuple[float, float, float]
+
+
+def reliability(way: str, *, weights: str, bridge_words: str) -> Reliability | None:
+    """What is known of a way: of this model and these bridge words if studied, else of the nearest study there is.
+
+    Args:
+        way: its name.
+        weights: hash of the model's weights.
+        bridge_words: ``own`` or ``dictionary``.
+
+    Returns:
+        None where no study has this way.
+    """
+    found = [one for body in _studies() if (one := _of(body, way))]
+    return max(found, key=lambda one: (one.weights == weights, one.bridge_words == bridge_words), default=None)
+
+
+@lru_cache(maxsize=1)
+def _studies() -> tuple[dict[str, Any], ...]:
+    folder = files("linguabridge").joinpath("data", "studies")
+    found = sorted((one for one in folder.iterdir() if one.is_dir()), key=lambda one: one.name)
+    return tuple(json.loads(one.joinpath("study.json").read_text(encoding="utf-8")) for one in found)
+
+
+def _of(body: dict[str, Any], way: str) -> Reliability | None:
+    by_set = {one["name"]: one for one in body["analyses"] if one["metric"] == "MRR"}
+    name = next((name for name in SET_ORDER if name in by_set), None)
+    if name is None:
+        return None
+    row = next((one for one in by_set[name]["ways"] if one["way"] == way), None)
+    if row is None:
+        return None
+
+    def three(value: dict[str, float]) -> tuple[float, float, float]:
+        return value["value"], value["low"], value["high"]
+
+    return Reliability(
+        model=body["model"],
+        weights=body["identity"]["weights"],
+        bridge_words=body["settings"]["bridge_words"],
+        pairs=len(by_set[name]["pairs"]),
+        chosen_on=name != "reported",
+        regret=three(row["regret"]),
+        over_english=three(row["over_english"]),
+    )
