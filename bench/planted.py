@@ -1,7 +1,8 @@
-"""Which estimator finds a bridge that was planted? ``python -m bench.planted`` prints the table of docs/planted.md.
+"""Which estimator finds a bridge that was planted? ``python -m bench.planted`` prints the tables of docs/planted.md.
 
 Estimators, all on the same data: ``cka``, the default; ``cka, length given``, which takes prompt length into account
-(linguabridge.permutation); ``reference``, the published measure with its rule for empty layers.
+(linguabridge.permutation); ``reference``, the published measure with its rule for empty layers. The second table is of
+sets that are independent: what size alone does to a score.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from linguabridge.planted import Plan, PlannedBridge, Planted, planted_activatio
 
 SHARES = (0.6, 0.4, 0.3, 0.2, 0.1, 0.0)  # of the candidates, the right one first
 ESTIMATORS = ("cka", "cka, length given", "reference")
-SEEDS = 40
-_FOR_A_MEAN = 99  # permutations; here only the score is wanted
+SIZES = (1, 2, 5, 10, 30, 100, 500)  # of independent sets
+SEEDS = 30
+_FOR_A_MEAN = 49  # permutations; here only the score is wanted
 Sizes = tuple[int, ...]
 
 
@@ -114,22 +116,34 @@ def success(condition: Plan, estimator: str, seeds: range) -> tuple[float, float
     return float(np.mean(first)), float(np.mean(tau))
 
 
+def of_nothing(size: int, estimator: str, seeds: range) -> tuple[float, float]:
+    """Mean score of an independent set of this size against 20 neurons over 60 probes, and its standard error."""
+    made = Plan((PlannedBridge(0, (size,)),), (20,), probes=60)
+    drawn = [scores(planted_activations(made, seed), estimator)["a"] for seed in seeds]
+    return float(np.mean(drawn)), float(stats.sem(drawn))
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="data sets drawn for each condition")
     seeds = range(parser.parse_args().seeds)
     torch.set_num_threads(1)  # matrices are small
     table = Table("condition", *ESTIMATORS, title=f"right bridge first, Kendall's tau; {len(seeds)} seeds")
 
+    sizes = Table("neurons", "cka", "reference", title="independent sets: score ± standard error")
+
     def fill() -> None:
         for name, condition in CONDITIONS.items():
             cells = [success(condition, estimator, seeds) for estimator in ESTIMATORS]
             table.add_row(name, *(f"{first:.0%}, {tau:.2f}" for first, tau in cells))
+        for size in SIZES:
+            means = [of_nothing(size, estimator, seeds) for estimator in ("cka", "reference")]
+            sizes.add_row(str(size), *(f"{mean:.4f} ± {error:.4f}" for mean, error in means))
 
     seconds = timed(fill)
     console = Console()
-    console.print(table)
+    console.print(table, sizes)
     console.print(f"{seconds:.0f} s")
 
 
