@@ -170,9 +170,10 @@ def neurons_say(result: Recommendation) -> str:
         lead = f", leading {second} by {number(value, sign=True)} {interval(low, high, sign=True)}"
     return (
         f"What the neurons say: {found}. The {sum(first.neurons)} bridge neurons of {language.name} in layers "
-        f"{start} to {last} depend on the {sum(ranking.shared)} that {result.source.name} and {result.target.name} share "
-        f"there, most in layer {best_layer}, with a score of {number(first.score)} (95 % interval {number(first.low)} to "
-        f"{number(first.high)}); it came first in {share(first.best)} of the half-samples of the probes{lead}. In "
+        f"{start} to {last} depend on the {sum(ranking.shared)} that {result.source.name} and {result.target.name} "
+        f"share there, most in layer {best_layer}, with a score of {number(first.score)} (95 % interval "
+        f"{number(first.low)} to {number(first.high)}); it came first in {share(first.best)} of the half-samples of "
+        f"the probes{lead}. In "
         f"activation probabilities it is number {place} of {len(order)} in likeness to the pair (correlation "
         f"{number(to_source)} with {result.source.name}, {number(to_target)} with {result.target.name})."
     )
