@@ -221,16 +221,15 @@ class Measurements:
         self.cache.put("kernels", key, {"kernels": kernels}, {"about": title})
         return kernels
 
-    def tokens_per_word(self, title: str, words: Sequence[str]) -> float:
-        """Mean number of tokens of a word in the model's tokenizer, special tokens left out."""
-        key = {"tokenizer": self.model.files.tokenizer_sha256, "words": digest(list(words))}
+    def token_counts(self, title: str, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Number of tokens of each text in the model's tokenizer, special tokens left out; shape (texts,)."""
+        key = {"tokenizer": self.model.files.tokenizer_sha256, "texts": digest(list(texts))}
         if found := self.cache.get("tokens", key):
-            return float(found.facts["tokens_per_word"])
+            return found.arrays["counts"]
         model = self.model.loaded
-        counts = [sum(token not in model.special_ids for token in model.encode(word)) for word in words]
-        mean = float(np.mean(counts))
-        self.cache.put("tokens", key, {}, {"about": title, "tokens_per_word": mean})
-        return mean
+        counts = np.array([sum(token not in model.special_ids for token in model.encode(text)) for text in texts])
+        self.cache.put("tokens", key, {"counts": counts}, {"about": title})
+        return counts
 
     def _key(self, **question: Any) -> dict[str, Any]:
         return {"model": self.model.key, "computed_by": computing_versions(), **question}

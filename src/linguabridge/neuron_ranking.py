@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from linguabridge.choices import Choice
 from linguabridge.errors import InputError
@@ -52,12 +53,22 @@ class NeuronRanking:
         probes: entries that probed the neurons.
         sets: sizes of the neuron sets.
         ranking: of the candidates, the best first.
+        values: probe matrix, shape (neurons, probes).
+        rows: the neurons of its rows.
+        shared: those of source and target that are compared.
+        bridges: those of each candidate, by code.
+        layers: compared.
     """
 
     profile: Profile
     probes: Probes
     sets: Sets
     ranking: Ranking
+    values: NDArray[np.float32] = field(repr=False)
+    rows: NeuronSet = field(repr=False)
+    shared: NeuronSet = field(repr=False)
+    bridges: dict[str, NeuronSet] = field(repr=False)
+    layers: range
 
 
 def rank_by_neurons(
@@ -100,10 +111,11 @@ def rank_by_neurons(
     in_window = shared.within(layers)
     active = (values[np.searchsorted(everything.flat, in_window.flat)] > 0).mean(axis=1)
     fixed = anchored(in_window, active)
+    compared = fixed if settings.shared_set == "anchored" else shared
     ranking = rank_candidates(
         values,
         everything,
-        fixed if settings.shared_set == "anchored" else shared,
+        compared,
         bridges,
         layers,
         estimator=settings.estimator_in_force,
@@ -119,7 +131,17 @@ def rank_by_neurons(
         anchored=len(fixed),
         thin=tuple(c.code for c in candidates if len(bridges[c.code].within(layers)) < ENOUGH_NEURONS),
     )
-    return NeuronRanking(profile, probes, sets, ranking)
+    return NeuronRanking(
+        profile=profile,
+        probes=probes,
+        sets=sets,
+        ranking=ranking,
+        values=values,
+        rows=everything,
+        shared=compared,
+        bridges=bridges,
+        layers=layers,
+    )
 
 
 def window(n_layers: int, settings: Settings) -> range:

@@ -193,8 +193,8 @@ def recommend(
         settings=settings,
         pair=pair,
         tokens_per_word=(
-            measure.tokens_per_word(f"Words of {s.name}", [entry.source for entry in pair.entries]),
-            measure.tokens_per_word(f"Words of {t.name}", [entry.targets[0] for entry in pair.entries]),
+            float(measure.token_counts(f"Words of {s.name}", [entry.source for entry in pair.entries]).mean()),
+            float(measure.token_counts(f"Words of {t.name}", [entry.targets[0] for entry in pair.entries]).mean()),
         ),
         profiled={code: (text.source, text.sha256, profile.languages[code].tokens) for code, text in texts.items()},
         probes=neurons.probes,

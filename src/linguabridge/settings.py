@@ -25,7 +25,7 @@ ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here s
 # Ways of choosing, as in linguabridge.choosing.ways; the default is the one that lost least on the study's pairs for
 # development (docs/study.md).
 WAYS_TO_CHOOSE = (
-    "english", "random", "reference", "cka", "cka-between", "cka-specific", "cka-anchored", "overlap",
+    "english", "random", "reference", "cka", "cka-length", "cka-between", "cka-specific", "cka-anchored", "overlap",
     "correlation-min", "correlation-mean", "correlation-harmonic", "hidden-cka", "tokens", "family", "bits", "hub",
     "hub-hidden", "central", "hops", "first-hop", "second-hop",
 )  # fmt: skip

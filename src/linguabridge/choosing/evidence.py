@@ -23,7 +23,7 @@ from linguabridge.spectrum.parallel import cka, common_concepts
 from linguabridge.spectrum.similarity import token_overlap
 from linguabridge.texts import Text
 
-HOP_WORDS = 40  # asked of a hop, at most
+HOP_WORDS = 30  # asked of a hop, at most
 BLOCKS = 20  # of a text, as the spectrum reads it
 CONCEPTS = 200  # compared between languages
 FEWEST_HOP_WORDS = 10

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.choosing.evidence import Evidence
+from linguabridge.permutation import permutation_p
 
 Scores = NDArray[np.float64]
 # The bridge everybody tries, and those to try where it is the source or the target: by their mean on the study's
@@ -35,6 +36,23 @@ def _ranked(evidence: Evidence, **changes: object) -> Scores:
     settings = replace(evidence.settings, **changes)  # type: ignore[arg-type]
     score = {one.code: one.score for one in evidence.neurons(settings).ranking.candidates}
     return np.array([np.nan if score[code] is None else score[code] for code in evidence.codes], float)
+
+
+def _length_given(evidence: Evidence) -> Scores:
+    # What prompts of one length have in common is taken off: it is no kinship, and candidates differ in it.
+    neurons = evidence.neurons(evidence.settings)
+    lengths = evidence.measure.token_counts("Lengths of probes", neurons.probes.prompts)
+    tested = permutation_p(
+        neurons.values,
+        neurons.rows,
+        neurons.shared,
+        neurons.bridges,
+        neurons.layers,
+        given=lengths.astype(float),
+        permutations=199,
+        seed=evidence.settings.seed,
+    )
+    return np.array([np.nan if (score := tested[code].score) is None else score for code in evidence.codes])
 
 
 def _overlap(evidence: Evidence) -> Scores:
@@ -116,6 +134,7 @@ _ALL = (
     Way("random", "any candidate", lambda evidence: np.zeros(len(evidence.codes))),
     Way("reference", "the published measure (its HSIC, sets, window and layers)", lambda e: _ranked(e, reference=True)),
     Way("cka", "debiased CKA of bridge neurons with shared neurons", _ranked),
+    Way("cka-length", "the same, what the prompt's length explains taken off", _length_given),
     Way("cka-between", "the same, of neurons shared with one of the two", lambda e: _ranked(e, bridge_set="between")),
     Way("cka-specific", "the same, of language-specific neurons (LAPE)", lambda e: _ranked(e, bridge_set="specific")),
     Way("cka-anchored", "the same, with anchored shared neurons", lambda e: _ranked(e, shared_set="anchored")),

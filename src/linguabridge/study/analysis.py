@@ -27,7 +27,7 @@ from linguabridge.study.regret import (
 
 ENGLISH, RANDOM = "english", "random"
 CHANCES = 1000  # draws of a few words, for curves
-HOP_CURVE = (5, 10, 20, 30, 40)
+HOP_CURVE = (5, 10, 15, 20, 30)
 PILOT_CURVE = (5, 10, 20, 30, 50, 75)
 
 
