@@ -151,7 +151,7 @@ def test_controls_are_told_by_their_draws(result: Ablation) -> None:
         # Translation in bits per byte, beyond alike sets, minus text beyond alike sets.
         for code, one in arm.selective.items():
             assert one.low <= one.value <= one.high
-            assert code in ("en", "sw")
+            assert code in ("en", "sw", "fi")
 
 
 def test_second_run_asks_the_model_nothing(ablated: Run, result: Ablation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,18 +299,28 @@ def control(kind: str, p: float, excess: Interval) -> Control:
 
 
 def with_translation(
-    result: Ablation, change: Interval, random: tuple[float, Interval], alike: tuple[float, Interval], n: int = 100
+    result: Ablation,
+    change: Interval,
+    random: tuple[float, Interval],
+    alike: tuple[float, Interval],
+    n: int = 100,
+    **changes: Any,
 ) -> str:
     """What is said of the shared neurons when they change translation so."""
     controls = (control(RANDOM, *random), control(ALIKE, *alike))
+    found = {
+        "activation": {"set": 1.0, RANDOM: 0.1, ALIKE: 0.9},
+        "selective": dict.fromkeys(("en", "sw", "fi"), MORE_LOST),
+    }
     arm = dataclasses.replace(
         result.arms[0],
         translation=Change("translation", -1, -5.0, change, None, controls),
-        selective={"en": Interval(0.2, 0.1, 0.3), "sw": Interval(0.1, 0.05, 0.3)},
+        **{**found, **changes},
     )
     return " ".join(paragraphs(dataclasses.replace(result, arms=(arm, *result.arms[1:]), n_words=n))[:2])
 
 
+MORE_LOST, LESS_LOST = Interval(0.2, 0.1, 0.3), Interval(-0.2, -0.3, -0.1)
 HARM, MORE, SAME = Interval(-0.5, -0.7, -0.3), Interval(-0.4, -0.6, -0.2), Interval(-0.1, -0.3, 0.1)
 
 
@@ -321,6 +331,25 @@ def test_harm_beyond_both_controls_is_said_and_set_beside_the_languages(result: 
     assert "That is more harm than as many random neurons of the same layers (-.100 on average" in said
     assert "and more than random ones that are about as active" in said
     assert "They matter more to translation than to the languages themselves" in said
+
+
+def test_harm_to_the_languages_and_to_others_is_said(result: Ablation) -> None:
+    def said(**lost: Interval) -> str:
+        selective = {"en": MORE_LOST, "sw": MORE_LOST, "fi": MORE_LOST, **lost}
+        return with_translation(result, HARM, (1 / 21, MORE), (1 / 21, MORE), selective=selective)
+
+    assert "than to English and Swahili, but not more than to Finnish, outside of the pair" in said(fi=SAME)
+    assert "outside of the pair" not in said()
+    assert "is not shown: beyond random" in said(sw=SAME)
+    assert "They matter more to the languages themselves than to translation" in said(en=LESS_LOST, sw=LESS_LOST)
+
+
+def test_random_neurons_that_are_not_quite_as_active_are_said_to_be_so(result: Ablation) -> None:
+    said = with_translation(
+        result, HARM, (1 / 21, MORE), (1 / 21, MORE), activation={"set": 1.0, RANDOM: 0.1, ALIKE: 0.7}
+    )
+    assert "not as many others quite as active (mean activation .700 against 1.000)" in said
+    assert "quite as active" not in with_translation(result, HARM, (1 / 21, MORE), (1 / 21, MORE))
 
 
 def test_harm_that_activity_explains_is_said_to_be_no_more_than_that(result: Ablation) -> None:

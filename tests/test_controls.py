@@ -53,15 +53,16 @@ def test_every_neuron_outside_of_the_set_may_be_drawn() -> None:
 
 def test_alike_neurons_are_of_the_same_bins_where_these_have_room() -> None:
     rng = np.random.default_rng(3)
-    activation = rng.gamma(0.3, size=360)
-    neurons = NeuronSet.of(SPACE, np.concatenate([rng.choice(100, 10, False), 160 + rng.choice(200, 30, False)]))
+    space = NeuronSpace((500, 60, 1000))
+    activation = rng.gamma(0.3, size=1560)
+    neurons = NeuronSet.of(space, np.concatenate([rng.choice(500, 20, False), 560 + rng.choice(1000, 50, False)]))
 
     def bins(one: NeuronSet, layer: int, width: int) -> list[int]:
-        start = SPACE.starts[layer]
+        start = space.starts[layer]
         rank = np.argsort(np.argsort(activation[start : start + width]))
         return sorted((rank[one.layer(layer) - start] * BINS // width).tolist())
 
-    for layer, width in ((0, 100), (2, 200)):
+    for layer, width in ((0, 500), (2, 1000)):
         wanted = bins(neurons, layer, width)
         assert max(wanted.count(one) for one in wanted) <= width // BINS / 2  # so there is room
         for draw in alike_sets(neurons, activation, 5, 0):
@@ -70,10 +71,10 @@ def test_alike_neurons_are_of_the_same_bins_where_these_have_room() -> None:
 
 def test_where_the_most_active_are_all_in_the_set_the_next_ones_are_drawn() -> None:
     space = NeuronSpace((200,))
-    neurons = NeuronSet.of(space, range(175, 200))  # two bins and a half
+    neurons = NeuronSet.of(space, range(175, 200))  # six bins of four, and one of the next
     for draw in alike_sets(neurons, np.arange(200.0), 4, 0):
-        assert draw.flat.min() >= 150  # bins 15 to 17 hold 150 to 179, of which 5 are in the set
-        assert set(range(170, 175)) <= set(draw.flat.tolist())
+        assert set(range(152, 175)) <= set(draw.flat.tolist())
+        assert draw.flat.min() >= 148  # the last two are of the next bin
 
 
 def test_set_of_more_than_half_a_layer_is_refused() -> None:

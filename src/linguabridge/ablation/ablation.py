@@ -206,7 +206,6 @@ def _arm(
         code: {kind: _changes_of_text(own, some, intact, code) for kind, some in controls.items()}
         for code in intact.texts
     }
-    pair = (wanted.source.code, wanted.target.code)
     per_word = float(-np.log(2) * intact.words.mean())
     return Arm(
         set=tested.set,
@@ -226,7 +225,7 @@ def _arm(
             )
             for code, changes in by_language.items()
         ),
-        selective={code: difference_interval(words, by_language[code][ALIKE], seed) for code in pair},
+        selective={code: difference_interval(words, some[ALIKE], seed) for code, some in by_language.items()},
         activation=_means(activation, tested),
         often=_means(often, tested),
     )

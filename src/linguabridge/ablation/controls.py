@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet
 
-BINS = 20  # of the neurons of a layer by their mean activation, equally many in each
+# Of the neurons of a layer by their mean activation, equally many in each. Fewer match worse: values in the highest bin
+# are wide apart. More leave the draws with nearly the same neurons.
+BINS = 50
 
 
 def random_sets(neurons: NeuronSet, draws: int, seed: int) -> list[NeuronSet]:
@@ -40,7 +42,7 @@ def random_sets(neurons: NeuronSet, draws: int, seed: int) -> list[NeuronSet]:
 def alike_sets(neurons: NeuronSet, activation: NDArray[np.floating], draws: int, seed: int) -> list[NeuronSet]:
     """Draw sets with as many neurons in every layer, about as active as those of the set.
 
-    The neurons of a layer are put in 20 bins by their mean activation, equally many in each. For each neuron of the
+    The neurons of a layer are put in 50 bins by their mean activation, equally many in each. For each neuron of the
     set, one that is not in it is drawn from the same bin; where that is used up, from the nearest bin that is not.
 
     Args:

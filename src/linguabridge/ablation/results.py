@@ -79,8 +79,8 @@ class Arm:
         translation: of held-out words, source to target.
         mrr: change of the mean reciprocal rank of the right translation among ten, with an interval over words.
         texts: source, target, then the contrasts.
-        selective: by the code of source and target: how much more the right translation loses than text in that
-            language, in bits per byte, each beyond the mean of :data:`ALIKE` draws.
+        selective: by the code of source, target and contrasts: how much more the right translation loses than text in
+            that language, in bits per byte, each beyond the mean of :data:`ALIKE` draws.
         activation: mean activation of the set, and of both kinds of random sets on average.
         often: mean activation probability, likewise.
     """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from linguabridge.ablation.controls import BINS
 from linguabridge.ablation.results import ALIKE, AMPLIFIED, OVERLAP, RANDOM, SPECIFIC, Ablation, Arm, Change, Control
 from linguabridge.settings import FEWEST_FOR_A_VERDICT
 from linguabridge.words import interval, listed, number, p_value
 
 LEVEL = 0.05
+_MATCHED = 0.8  # of the set's mean activation, at least, that random sets about as active must have
 HARMS, HELPS, UNCLEAR = "harms", "helps", "unclear"
 _KINDS = {RANDOM: "as many random neurons of the same layers", ALIKE: "random ones that are about as active"}
 
@@ -26,7 +28,7 @@ def paragraphs(result: Ablation) -> tuple[str, ...]:
         found.append(_translation(result, amplified))
     specific = [arm for arm in result.arms if arm.set == SPECIFIC]
     if specific:
-        found.append(" ".join(_translation(result, arm) for arm in specific))
+        found.append(" ".join(f"{_translation(result, arm)} {_texts_of(result, arm)}" for arm in specific))
     return tuple(found)
 
 
@@ -74,18 +76,19 @@ def _translation(result: Ablation, arm: Arm) -> str:
         f"{_doing(result, arm)} {done} translation{few}: the log-probability of the right word changes by "
         f"{number(change.change.value, sign=True)} (95 % interval "
         f"{interval(change.change.low, change.change.high, sign=True)}), its MRR among ten by "
-        f"{number(arm.mrr.value, sign=True)} {interval(arm.mrr.low, arm.mrr.high, sign=True)}. {_against(change)}"
+        f"{number(arm.mrr.value, sign=True)} {interval(arm.mrr.low, arm.mrr.high, sign=True)}. {_against(arm)}"
     )
 
 
-def _against(change: Change) -> str:
-    """A change beside what random sets do."""
+def _against(arm: Arm) -> str:
+    """A change of translation beside what random sets do."""
+    change = arm.translation
     random, alike = change.control(RANDOM), change.control(ALIKE)
     if effect(change) != HARMS:
         return f"{_drawn(random, first=True)}, {_drawn(alike)}."
     more, more_than_alike = beyond(change, random), beyond(change, alike)
     if more and more_than_alike:
-        return f"That is more harm than {_drawn(random)} do, and more than {_drawn(alike)}."
+        return f"That is more harm than {_drawn(random)} do, and more than {_drawn(alike)}.{_unmatched(arm)}"
     if more:
         return (
             f"That is more harm than {_drawn(random)} do, but not clearly more than {_drawn(alike)}: that the neurons "
@@ -96,6 +99,17 @@ def _against(change: Change) -> str:
     return f"That is not clearly more harm than {_drawn(random)} do, or {_drawn(alike)}."
 
 
+def _unmatched(arm: Arm) -> str:
+    """A caveat where the random neurons about as active are in fact less so."""
+    own, alike = arm.activation["set"], arm.activation[ALIKE]
+    if alike >= _MATCHED * own:
+        return ""
+    return (
+        f" But there are not as many others quite as active (mean activation {number(alike)} against {number(own)}), "
+        "so activity may still be part of it."
+    )
+
+
 def _drawn(control: Control, *, first: bool = False) -> str:
     """What random sets do, with the range of the draws."""
     kind = _KINDS[control.kind]
@@ -104,6 +118,12 @@ def _drawn(control: Control, *, first: bool = False) -> str:
         f"{number(control.high, sign=True)}; p {p_value(control.p)})"
     )
     return f"{kind[0].upper()}{kind[1:]} change it by {said[1:-1]}" if first else f"{kind} {said}"
+
+
+def _texts_of(result: Ablation, arm: Arm) -> str:
+    """What a set does to text, in short."""
+    parts = [f"{number(text.change.value, sign=True)} in {result.language(text.of).name}" for text in arm.texts]
+    return f"The prediction of text changes by {listed(parts)}, in bits per byte."
 
 
 def _languages(result: Ablation, arm: Arm) -> str:
@@ -127,20 +147,25 @@ def _selective(result: Ablation, arm: Arm) -> str:
             "Whether they matter more to translation than to the languages cannot be asked: beyond random neurons that "
             "are about as active, no harm to translation is shown."
         )
-    parts, sides = [], []
-    for code, one in arm.selective.items():
-        sides.append(1 if one.low > 0 else -1 if one.high < 0 else 0)
-        parts.append(
-            f"{number(one.value, sign=True)} {interval(one.low, one.high, sign=True)} bits per byte against "
-            f"{result.language(code).name} text"
-        )
-    verdict = (
-        "They matter more to translation than to the languages themselves"
-        if min(sides) > 0
-        else "They matter more to the languages themselves than to translation"
-        if max(sides) < 0
-        else "That they matter more to translation than to both languages themselves is not shown"
-    )
+    parts = [
+        f"{number(one.value, sign=True)} {interval(one.low, one.high, sign=True)} bits per byte against "
+        f"{result.language(code).name} text"
+        for code, one in arm.selective.items()
+    ]
+    own = [arm.selective[one.code] for one in (result.source, result.target)]
+    # Contrasts than which translation is not shown to lose more.
+    others = [one.name for one in result.contrasts if arm.selective[one.code].low <= 0]
+    if all(one.low > 0 for one in own):
+        verdict = "They matter more to translation than to the languages themselves"
+        if others:
+            verdict = (
+                f"They matter more to translation than to {result.source.name} and {result.target.name}, but not more "
+                f"than to {listed(others)}, outside of the pair, so what they do is not the pair's own"
+            )
+    elif all(one.high < 0 for one in own):
+        verdict = "They matter more to the languages themselves than to translation"
+    else:
+        verdict = "That they matter more to translation than to both languages themselves is not shown"
     return f"{verdict}: beyond random neurons about as active, the right word loses {listed(parts)}."
 
 
@@ -158,8 +183,8 @@ def basis(result: Ablation) -> list[str]:
         f"{len(others)} more languages, {specific} of all neurons in all.",
         *_texts(result),
         f"Each set is compared with {settings.draws} random sets of its own size in every layer, none of which holds a "
-        "neuron of it, and with as many that are about as active (mean activation, in 20 bins a layer); sets differ in "
-        f"size, so compare each with its own random ones. {_activity(result)}",
+        f"neuron of it, and with as many that are about as active (mean activation, in {BINS} bins a layer). "
+        f"Sets differ in size, so compare each with its own random ones. {_activity(result)}",
         "Intervals are bootstraps over words or lines; p is one-sided, the share of random sets that do at least as "
         "much harm, and not corrected for the number of comparisons. Random sets are not ranked for the MRR.",
     ]
