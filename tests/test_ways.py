@@ -26,6 +26,7 @@ from linguabridge.lexicons import kept_for_check, load_cldr, load_file, split
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.measure import Measurements
 from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.neuron_ranking import rank_by_neurons
 from linguabridge.settings import CHOOSE_BY, WAYS_TO_CHOOSE, Settings
 from linguabridge.texts import load_text
 from test_recommend import write_lexicon
@@ -205,7 +206,8 @@ def test_neuron_ways_are_rankings_under_their_settings(evidence: Evidence) -> No
         ("cka-between", {"bridge_set": "between"}),
         ("cka-specific", {"bridge_set": "specific"}),
     ):
-        ranking = evidence.neurons(replace(evidence.settings, **changes)).ranking
+        settings = replace(evidence.settings, **changes)
+        ranking = rank_by_neurons(evidence.neurons(settings), settings)
         by_code = {one.code: one.score for one in ranking.candidates}
         expected = [np.nan if by_code[code] is None else by_code[code] for code in CODES]
         np.testing.assert_allclose(scores(evidence, way), expected, err_msg=way)

@@ -17,6 +17,7 @@ from linguabridge.commands.languages import list_languages
 from linguabridge.commands.recommend import recommend
 from linguabridge.commands.report import report
 from linguabridge.commands.spectrum import spectrum
+from linguabridge.commands.stability import stability
 from linguabridge.commands.study import study
 from linguabridge.commands.view import view
 from linguabridge.errors import LinguabridgeError
@@ -57,6 +58,7 @@ for name, command in (
     ("evaluate", evaluate),
     ("ablate", ablate),
     ("study", study),
+    ("stability", stability),
     ("report", report),
     ("view", view),
     ("ask", ask),

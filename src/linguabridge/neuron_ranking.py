@@ -45,14 +45,13 @@ class Sets:
 
 
 @dataclass(frozen=True)
-class NeuronRanking:
-    """A ranking, and what it was made from.
+class Probed:
+    """Neurons of a pair and its candidates, and what they did on the probes.
 
     Attributes:
         profile: statistics of all languages.
         probes: entries that probed the neurons.
         sets: sizes of the neuron sets.
-        ranking: of the candidates, the best first.
         values: probe matrix, shape (neurons, probes).
         rows: the neurons of its rows.
         shared: those of source and target that are compared.
@@ -63,7 +62,6 @@ class NeuronRanking:
     profile: Profile
     probes: Probes
     sets: Sets
-    ranking: Ranking
     values: NDArray[np.float32] = field(repr=False)
     rows: NeuronSet = field(repr=False)
     shared: NeuronSet = field(repr=False)
@@ -71,7 +69,25 @@ class NeuronRanking:
     layers: range
 
 
-def rank_by_neurons(
+def rank_by_neurons(probed: Probed, settings: Settings) -> Ranking:
+    """Rank candidates by how strongly their neurons depend on those that source and target share.
+
+    Raises:
+        InputError: the sets are empty, or there are too few probes.
+    """
+    return rank_candidates(
+        probed.values,
+        probed.rows,
+        probed.shared,
+        probed.bridges,
+        probed.layers,
+        estimator=settings.estimator_in_force,
+        empty_layers_count=settings.reference,
+        seed=settings.seed,
+    )
+
+
+def probe_neurons(
     measure: Measurements,
     source: Language,
     target: Language,
@@ -79,8 +95,8 @@ def rank_by_neurons(
     texts: Mapping[str, Text],
     choices: Sequence[Choice],
     settings: Settings,
-) -> NeuronRanking:
-    """Rank candidates by how strongly their neurons depend on those that source and target share.
+) -> Probed:
+    """Pick the neurons of a pair and its candidates, and read them on words that the model understands.
 
     Args:
         measure: asks the model, or the cache.
@@ -89,10 +105,10 @@ def rank_by_neurons(
         candidates: to rank.
         texts: to read neurons on, of source, target and all candidates, by code.
         choices: entries of which those that the model understands probe the neurons.
-        settings: which sets, layers and estimator.
+        settings: which sets and layers.
 
     Raises:
-        InputError: the sets are empty, or there are too few probes.
+        InputError: the model has no such layers.
     """
     profile = Profile(
         {
@@ -111,17 +127,6 @@ def rank_by_neurons(
     in_window = shared.within(layers)
     active = (values[np.searchsorted(everything.flat, in_window.flat)] > 0).mean(axis=1)
     fixed = anchored(in_window, active)
-    compared = fixed if settings.shared_set == "anchored" else shared
-    ranking = rank_candidates(
-        values,
-        everything,
-        compared,
-        bridges,
-        layers,
-        estimator=settings.estimator_in_force,
-        empty_layers_count=settings.reference,
-        seed=settings.seed,
-    )
     sets = Sets(
         rate=rate,
         raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,
@@ -131,14 +136,13 @@ def rank_by_neurons(
         anchored=len(fixed),
         thin=tuple(c.code for c in candidates if len(bridges[c.code].within(layers)) < ENOUGH_NEURONS),
     )
-    return NeuronRanking(
+    return Probed(
         profile=profile,
         probes=probes,
         sets=sets,
-        ranking=ranking,
         values=values,
         rows=everything,
-        shared=compared,
+        shared=fixed if settings.shared_set == "anchored" else shared,
         bridges=bridges,
         layers=layers,
     )

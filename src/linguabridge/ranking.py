@@ -129,12 +129,7 @@ def rank_candidates(
     n = values.shape[1]
     if n < 2 * MIN_PROBES:
         raise InputError(f"{n} probes are too few to rank candidates; at least {2 * MIN_PROBES} are needed.")
-    shared = shared.within(window)
-    if not shared:
-        raise InputError(
-            f"Source and target share no neuron in layers {window[0]} to {window[-1]}: widen --layers or raise "
-            "--top-rate."
-        )
+    shared = _within(shared, window)
     scorer = _LinearScorer if estimator == "cka" else _PlainScorer
     codes = list(bridges)
     parts = scorer(values, rows, shared, [bridges[code].within(window) for code in codes], window, estimator)
@@ -178,6 +173,39 @@ def rank_candidates(
         n_probes=n,
         lead=lead,
     )
+
+
+def score_candidates(
+    values: NDArray[np.floating],
+    rows: NeuronSet,
+    shared: NeuronSet,
+    bridges: Mapping[str, NeuronSet],
+    window: range,
+    *,
+    estimator: str = "cka",
+    empty_layers_count: bool = False,
+) -> dict[str, float]:
+    """The scores of :func:`rank_candidates` without their uncertainty: NaN for a candidate without neurons.
+
+    Raises:
+        InputError: no shared neuron in the window.
+    """
+    shared = _within(shared, window)
+    scorer = _LinearScorer if estimator == "cka" else _PlainScorer
+    parts = scorer(values, rows, shared, [one.within(window) for one in bridges.values()], window, estimator)
+    weights = np.ones_like(parts.pairs) if empty_layers_count else parts.pairs
+    means = _mean(parts.per_layer(None), weights, empty_layers_count)
+    return {code: float(one) for code, one in zip(bridges, means, strict=True)}
+
+
+def _within(shared: NeuronSet, window: range) -> NeuronSet:
+    inside = shared.within(window)
+    if not inside:
+        raise InputError(
+            f"Source and target share no neuron in layers {window[0]} to {window[-1]}: widen --layers or raise "
+            "--top-rate."
+        )
+    return inside
 
 
 def _mean(

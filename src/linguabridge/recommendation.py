@@ -23,7 +23,7 @@ from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
-from linguabridge.neuron_ranking import Sets, rank_by_neurons, window
+from linguabridge.neuron_ranking import Sets, probe_neurons, rank_by_neurons, window
 from linguabridge.progress import Reporter
 from linguabridge.ranking import Ranking
 from linguabridge.settings import (
@@ -164,8 +164,8 @@ def recommend(
     measure = Measurements(lazy, cache, reporter)
     if lazy.n_layers is not None:
         window(lazy.n_layers, settings)  # before the work, not after it
-    neurons = rank_by_neurons(measure, s, t, candidates, texts, choices, settings)
-    profile, ranking = neurons.profile, neurons.ranking
+    neurons = probe_neurons(measure, s, t, candidates, texts, choices, settings)
+    profile, ranking = neurons.profile, rank_by_neurons(neurons, settings)
     similarity = {
         c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates
     }

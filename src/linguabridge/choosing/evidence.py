@@ -15,7 +15,7 @@ from linguabridge.families import tree_distance
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Lexicon, is_symbol, kept_for_check, load_cldr, split
 from linguabridge.measure import Measurements
-from linguabridge.neuron_ranking import NeuronRanking, rank_by_neurons
+from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.profile import BlockedProfile, Profile
 from linguabridge.prompts import endonym, option_text, translation_prompt
 from linguabridge.settings import Settings
@@ -95,9 +95,9 @@ class Evidence:
         """Bits the model needs for a byte of a language's text; fewer where it knows the language better."""
         return self.measure.bits_per_byte(self.texts[code], max_tokens=self.settings.tokens).per_byte
 
-    def neurons(self, settings: Settings) -> NeuronRanking:
-        """Candidates ranked by their neurons, in the way that settings say."""
-        return rank_by_neurons(
+    def neurons(self, settings: Settings) -> Probed:
+        """Neurons of the pair and its candidates on probes, picked in the way that settings say."""
+        return probe_neurons(
             self.measure, self.source, self.target, self.candidates, self.texts, self.choices, settings
         )
 

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.choosing.evidence import Evidence
+from linguabridge.neuron_ranking import Probed
 from linguabridge.permutation import permutation_p
+from linguabridge.ranking import score_candidates
+from linguabridge.settings import Settings
 
 Scores = NDArray[np.float64]
 # The bridge everybody tries, and those to try where it is the source or the target: by their mean on the study's
@@ -34,8 +37,21 @@ class Way:
 
 def _ranked(evidence: Evidence, **changes: object) -> Scores:
     settings = replace(evidence.settings, **changes)  # type: ignore[arg-type]
-    score = {one.code: one.score for one in evidence.neurons(settings).ranking.candidates}
-    return np.array([np.nan if score[code] is None else score[code] for code in evidence.codes], float)
+    return neuron_scores(evidence.neurons(settings), settings)
+
+
+def neuron_scores(probed: Probed, settings: Settings) -> Scores:
+    """Dependence of each candidate's neurons on the shared ones; NaN for a candidate without neurons."""
+    found = score_candidates(
+        probed.values,
+        probed.rows,
+        probed.shared,
+        probed.bridges,
+        probed.layers,
+        estimator=settings.estimator_in_force,
+        empty_layers_count=settings.reference,
+    )
+    return np.array(list(found.values()))
 
 
 def _length_given(evidence: Evidence) -> Scores:

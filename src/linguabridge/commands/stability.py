@@ -1,0 +1,70 @@
+"""``linguabridge stability``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps
+from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.json_values import write_json
+from linguabridge.progress import TerminalReporter
+
+
+def stability(
+    pairs: Annotated[list[str], typer.Argument(metavar="PAIR…", help="Pairs, such as ar:he id:tl.")],
+    model: Model = DEFAULT_MODEL_NAME,
+    lexicon: Annotated[str, typer.Option(help="First lexicon: cldr, muse, or a word list.")] = "cldr",
+    other: Annotated[str, typer.Option(help="Second lexicon, to compare with.")] = "muse",
+    lexicon_dir: Annotated[Path | None, typer.Option(help="Local folder of MUSE dictionaries.")] = None,
+    tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most.")] = 2000,
+    probes: Annotated[int, typer.Option(help="Words to ask the model, to find those it understands.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    taps: Taps = None,
+    trust_remote_code: Remote = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the JSON to a file; - for standard output.")
+    ] = None,
+) -> None:
+    """Tell whether rankings by neurons repeat: from other probes, another lexicon, at other top rates.
+
+    Example: `linguabridge stability ar:he id:tl zh:ja fi:hu --lexicon-dir ./muse`
+    """
+    from linguabridge.study.settings import StudySettings, parse_pairs
+
+    parsed = parse_pairs(pairs)
+    check_writable(None, json_file)
+    from linguabridge.hardware import set_threads
+    from linguabridge.model import ModelOptions
+    from linguabridge.study.stability import stability as run
+    from linguabridge.study.stability import stability_table
+
+    set_threads()
+    result = run(
+        parsed,
+        model=model,
+        options=ModelOptions(device, dtype, taps, trust_remote_code),
+        settings=StudySettings(
+            pairs=parsed,
+            lexicon=lexicon,
+            lexicon_dir=lexicon_dir if lexicon == "muse" else None,
+            tokens=tokens,
+            probes=probes,
+            seed=seed,
+        ),
+        other=other,
+        other_dir=lexicon_dir if other == "muse" else None,
+        reporter=TerminalReporter(),
+    )
+    body = {**result.to_dict(), "command": command_line()}
+    if json_file and str(json_file) == "-":
+        print_json(body)
+        return
+    if json_file:
+        write_json(json_file, body)
+    Console().print(stability_table(result))
