@@ -15,8 +15,10 @@ from linguabridge.cache import Cache
 from linguabridge.choices import make_choices
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
+from linguabridge.generate import greedy_answers
 from linguabridge.lexicons import load_file, normalise_word
 from linguabridge.model import ModelOptions, find_model, load_model, open_model
+from linguabridge.prompts import WORD
 from linguabridge.study.files import read_study, write_folder
 from linguabridge.study.measured import materials
 from linguabridge.study.results import Study
@@ -102,6 +104,21 @@ def test_ranks_are_those_of_prompts_written_by_hand(
         np.testing.assert_array_equal(one.ranks[one.arms.index(arm)][:12], ranks, err_msg=arm)
 
 
+def test_exact_answers_are_greedy_ones_and_votes_have_none(
+    result: Study, tiny_model: Folder, cache: Cache, settings: StudySettings
+) -> None:
+    model = load_model(find_model(str(tiny_model("llama")), cache), ModelOptions("cpu", "float32"))
+    one = result.pairs[0]
+    _, items = materials(one.pair, settings, cache)
+    for arm, row in zip(one.arms, one.exact, strict=True):
+        assert np.isnan(row).all() == ("&" in arm)
+    prompts = [f'English:"{word}"→Kiswahili:"' for word in one.words[:10]]
+    replies = greedy_answers(model, prompts, finished=WORD.reached, max_new_tokens=30)
+    for reply, choice, right in zip(replies, items.choices, one.exact[0], strict=False):
+        gold = {normalise_word(word) for word in choice.entry.targets}
+        assert right == (normalise_word(WORD.cut(reply)) in gold)
+
+
 def test_probes_and_hop_words_are_other_concepts_than_those_asked(
     settings: StudySettings, cache: Cache, result: Study
 ) -> None:
@@ -134,6 +151,7 @@ def test_a_study_reads_back_and_its_analysis_is_made_anew(result: Study, tmp_pat
     again = read_study(tmp_path)
     for one, other in zip(result.pairs, again.pairs, strict=True):
         np.testing.assert_array_equal(one.ranks, other.ranks)
+        np.testing.assert_array_equal(one.exact, other.exact)
         np.testing.assert_array_equal(one.first_hop, other.first_hop)
         assert one.words == other.words
         assert one.arms == other.arms

@@ -35,6 +35,9 @@ def study(
     words: Annotated[int, typer.Option(help="Words asked in each pair, at most; 40 or more.")] = 150,
     tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most.")] = 2000,
     probes: Annotated[int, typer.Option(help="Words to ask the model, to find those it understands.")] = 200,
+    no_exact: Annotated[
+        bool, typer.Option("--no-exact", help="Ask for no greedy answers beside ranks; a quarter less time.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -75,6 +78,7 @@ def study(
             lexicon_dir=lexicon_dir,
             tokens=tokens,
             probes=probes,
+            exact=not no_exact,
             seed=seed,
             candidates=parse_candidates(several(candidates)),
         )

@@ -46,7 +46,11 @@ def check_folder(folder: Path) -> None:
 
 
 def ranks_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
-    """Columns: source, target, arm, concept, word, rank (1 to 10), in the order of pairs, arms and words."""
+    """A row for each word in each arm, in the order of pairs, arms and words.
+
+    Columns: source, target, arm, concept, word, rank (1 to 10), exact (whether the greedy answer is right; null for
+    votes, and where none was asked for).
+    """
     shape = [(one, arm) for one in pairs for arm in one.arms]
     return pa.table(
         {
@@ -56,6 +60,9 @@ def ranks_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
             "concept": _text([concept for one, _ in shape for concept in one.concepts]),
             "word": _text([word for one, _ in shape for word in one.words]),
             "rank": pa.array(np.concatenate([one.ranks.ravel() for one in pairs]), pa.uint8()),
+            "exact": pa.array(
+                [None if np.isnan(value) else bool(value) for one in pairs for value in one.exact.ravel()], pa.bool_()
+            ),
         }
     )
 
@@ -127,6 +134,7 @@ def _pair(body: dict[str, Any], ranks: dict[str, list[Any]], hops: dict[str, lis
         concepts=tuple(ranks["concept"][i] for i in here[:n]),
         words=tuple(ranks["word"][i] for i in here[:n]),
         ranks=np.array([ranks["rank"][i] for i in here]).reshape(len(arms), n),
+        exact=np.array([ranks["exact"][i] for i in here], float).reshape(len(arms), n),  # None becomes NaN
         as_direct=np.array([body["as_direct"].get(arm, 0.0) for arm in arms]),
         n_copied=body["n_copied"],
         scores={

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from linguabridge.check import CHAINED, DIRECT, is_copied, own_words, through
 from linguabridge.measure import Measurements
-from linguabridge.prompts import option_text
+from linguabridge.prompts import WORD, answer_prompt, option_text
 from linguabridge.settings import CHAIN, OWN
 from linguabridge.study.items import PairItems
 from linguabridge.study.settings import CHAINS, VOTED
@@ -31,6 +31,8 @@ class PairScores:
             shows nothing of bridging.
         words: each candidate's bridge words.
         as_direct: of shape (arms, items): the item is answered as direct, for that reason.
+        exact: of shape (arms, items): 1 where the greedy answer equals a right word; NaN for votes, which have no
+            answer of their own, and where none was asked for.
     """
 
     items: PairItems
@@ -38,6 +40,7 @@ class PairScores:
     scores: NDArray[np.float64]
     words: Words
     as_direct: NDArray[np.bool_]
+    exact: NDArray[np.float64]
 
     @property
     def ranks(self) -> NDArray[np.int64]:
@@ -46,13 +49,14 @@ class PairScores:
         return better + 1
 
 
-def run_pair(measure: Measurements, items: PairItems, bridge_words: str) -> PairScores:
+def run_pair(measure: Measurements, items: PairItems, bridge_words: str, *, exact: bool = True) -> PairScores:
     """Ask a pair's words in all arms.
 
     Args:
         measure: asks the model, or the cache.
         items: what to ask.
         bridge_words: ``dictionary``, or ``own`` for the model's greedy translations.
+        exact: ask for greedy answers, too.
     """
     title = f"{items.source.code}→{items.target.code}"
     codes = [one.code for one in items.candidates]
@@ -60,24 +64,27 @@ def run_pair(measure: Measurements, items: PairItems, bridge_words: str) -> Pair
     if bridge_words == OWN:
         words = own_words(measure, f"{title}, its own words", items.source, items.candidates, items.choices)
     chains = [tuple(parts) for n in CHAINS if len(parts := [code for code in CHAIN if code in codes][:n]) == n]
-    ways: list[tuple[str, ...]] = [(), *((code,) for code in codes)]
-    scores, as_direct = _asked(measure, f"{title}, {len(codes)} bridges", items, ways, words)
+    # Asked apart, so that other chains leave the answers of the single bridges as they are.
+    asked = [_asked(measure, f"{title}, {len(codes)} bridges", items, [(), *((code,) for code in codes)], words, exact)]
     if chains:
-        # Asked apart, so that other chains leave the answers of the single bridges as they are.
-        more, also = _asked(measure, f"{title}, chains of bridges", items, chains, words)
-        scores, as_direct = np.concatenate([scores, more]), np.concatenate([as_direct, also])
+        asked.append(_asked(measure, f"{title}, chains of bridges", items, chains, words, exact))
+    scores, as_direct, right = (np.concatenate(parts) for parts in zip(*asked, strict=True))
     scores = np.where(as_direct[..., None], scores[:1], scores)
     votes = [[1 + codes.index(code) for code in chain] for chain in chains]
     scores = np.concatenate([scores, *(scores[vote].sum(axis=0, keepdims=True) for vote in votes)])
     as_direct = np.concatenate([as_direct, *(as_direct[vote].all(axis=0, keepdims=True) for vote in votes)])
+    right = np.concatenate([right, np.full((len(votes), right.shape[1]), np.nan)])
     names = (DIRECT, *codes, *map(CHAINED.join, chains), *map(VOTED.join, chains))
-    return PairScores(items, names, scores, words, as_direct)
+    return PairScores(items, names, scores, words, as_direct, right)
 
 
 def _asked(
-    measure: Measurements, title: str, items: PairItems, ways: Sequence[tuple[str, ...]], words: Words
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Scores of shape (ways, items, options), and which items have no bridge word that could help."""
+    measure: Measurements, title: str, items: PairItems, ways: Sequence[tuple[str, ...]], words: Words, exact: bool
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Scores (ways, items, options), items without a bridge word that could help, and right greedy answers.
+
+    The last two are of shape (ways, items), the last NaN where no answers are asked for.
+    """
     prompts, as_direct = [], np.zeros((len(ways), len(items.choices)), bool)
     for row, way in enumerate(ways):
         for at, choice in enumerate(items.choices):
@@ -86,5 +93,11 @@ def _asked(
             as_direct[row, at] = alone
             prompts.append(through(items.source, items.target, choice.entry.source, {} if alone else said))
     options = [[option_text(word) for word in choice.options] for _ in ways for choice in items.choices]
-    scores = measure.option_scores(title, prompts, options)
-    return scores.reshape(len(ways), len(items.choices), -1), as_direct
+    scores = measure.option_scores(title, prompts, options).reshape(len(ways), len(items.choices), -1)
+    right = np.full(as_direct.shape, np.nan)
+    if exact:
+        replies = measure.answers(f"{title}: exact answers", [answer_prompt(prompt) for prompt in prompts], WORD)
+        gold = [choice.entry.targets for _ in ways for choice in items.choices]
+        found = [is_copied({"": WORD.cut(reply)}, some) for reply, some in zip(replies, gold, strict=True)]
+        right = np.array(found, float).reshape(as_direct.shape)
+    return scores, as_direct, right

@@ -39,6 +39,8 @@ class MeasuredPair:
         concepts: of the words, as the lexicon names them.
         words: the source words.
         ranks: rank of the right option among ten, shape (arms, words).
+        exact: 1 where the greedy answer equals a right word, shape (arms, words); NaN for votes, and where none was
+            asked for.
         as_direct: share of words that an arm answers as direct does: its bridge word already is a right answer, or
             there is none; shape (arms,).
         n_copied: words left out beforehand because a bridge's dictionary word already is a right answer.
@@ -54,6 +56,7 @@ class MeasuredPair:
     concepts: tuple[str, ...]
     words: tuple[str, ...]
     ranks: NDArray[np.int64] = field(repr=False)
+    exact: NDArray[np.float64] = field(repr=False)
     as_direct: NDArray[np.float64] = field(repr=False)
     n_copied: int
     scores: dict[str, tuple[float, ...]]
@@ -80,7 +83,7 @@ def measure_pair(
         LinguabridgeError: the words, texts or the model cannot be used; the message says how to mend it.
     """
     lexicon, items = materials(pair, settings, cache)
-    grid = run_pair(measure, items, settings.bridge_words)
+    grid = run_pair(measure, items, settings.bridge_words, exact=settings.exact)
     evidence = _evidence(measure, lexicon, items, settings)
     scores = {way.name: tuple(float(value) for value in way.score(evidence)) for way in ways}
     return MeasuredPair(
@@ -91,6 +94,7 @@ def measure_pair(
         concepts=tuple(choice.entry.concept for choice in items.choices),
         words=tuple(choice.entry.source for choice in items.choices),
         ranks=grid.ranks,
+        exact=grid.exact,
         as_direct=grid.as_direct.mean(axis=1),
         n_copied=items.n_copied,
         scores=scores,

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from linguabridge.cache import versions
 from linguabridge.json_values import plain
 from linguabridge.study.analysis import Analysis
@@ -69,6 +71,11 @@ def _pair(one: MeasuredPair) -> dict[str, Any]:
         "n_words": len(one.words),
         "mrr": {arm: round(float(value), 4) for arm, value in zip(one.arms, means, strict=True)},
         "p_at_1": {arm: round(float(value), 4) for arm, value in zip(one.arms, firsts, strict=True)},
+        "exact": {
+            arm: round(float(row.mean()), 4)
+            for arm, row in zip(one.arms, one.exact, strict=True)
+            if not np.isnan(row).any()
+        },
         "as_direct": {arm: round(float(value), 4) for arm, value in zip(one.arms, one.as_direct, strict=True) if value},
         "scores": {
             way: [None if not math.isfinite(value) else float(f"{value:.6g}") for value in some]
@@ -77,4 +84,4 @@ def _pair(one: MeasuredPair) -> dict[str, Any]:
     }
 
 
-_NOT_IN_JSON = ("ranks", "first_hop", "second_hop", "words", "concepts", "as_direct", "scores")
+_NOT_IN_JSON = ("ranks", "exact", "first_hop", "second_hop", "words", "concepts", "as_direct", "scores")

@@ -38,6 +38,7 @@ class StudySettings:
         lexicon_dir: local folder of MUSE dictionaries.
         tokens: of text read for each language, at most.
         probes: entries the model is asked, to find those it understands, and to measure hops on.
+        exact: ask for greedy answers beside ranks.
         seed: of every draw.
     """
 
@@ -49,6 +50,7 @@ class StudySettings:
     lexicon_dir: Path | None = None
     tokens: int = 2000
     probes: int = 200
+    exact: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
