@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from linguabridge import languages
+from linguabridge.check import CHAINED, DIRECT, Check, CheckItem
 from linguabridge.check import Arm as CheckArm
-from linguabridge.check import Check, CheckItem
 from linguabridge.choosing.choice import Chosen
+from linguabridge.choosing.ways import FIXED, WAYS
 from linguabridge.errors import InputError
 from linguabridge.evaluation.results import Arm, Evaluation, Result, Row
 from linguabridge.evaluation.settings import EvaluationSettings
@@ -21,7 +25,7 @@ from linguabridge.neuron_ranking import Sets
 from linguabridge.paired import Comparison, Contrast, Interval
 from linguabridge.ranking import CandidateScore, Ranking
 from linguabridge.recommendation import Recommendation
-from linguabridge.settings import Settings
+from linguabridge.settings import CHAIN, Settings
 from linguabridge.spectrum.agreement import Mantel, NeighbourShare
 from linguabridge.spectrum.results import (
     LABELS,
@@ -38,6 +42,11 @@ from linguabridge.spectrum.results import (
 from linguabridge.spectrum.settings import SpectrumSettings
 from linguabridge.spectrum.support import support
 from linguabridge.spectrum.tree import cluster
+from linguabridge.study import analysis, regret
+from linguabridge.study.measured import MeasuredPair
+from linguabridge.study.results import Study
+from linguabridge.study.settings import CHAINS, VOTED, StudySettings
+from linguabridge.study.study import analyses
 from linguabridge.understood import Probes
 
 FAMILIES = {
@@ -166,7 +175,11 @@ def recommendation(*candidates: str, check: bool = True) -> Recommendation:
         probes=Probes((entry,), ("العربية:",), 100, 40, "ranked", fell_back=False),
         sets=Sets(0.02, True, dict.fromkeys(("ar", "he", *codes), 73), 50, 40, 30, ()),
         ranking=Ranking(scores, (6, 8), "cka", (11, 12, 17), 40, (0.01, 0.002, 0.03) if len(codes) > 1 else None),
-        chosen=Chosen("hub-hidden", "CKA of hidden states with the model's hub language", dict.fromkeys(codes, 0.5)),
+        chosen=Chosen(
+            "hub-hidden",
+            "CKA of hidden states with the model's hub language",
+            {code: 0.91 - 0.02 * place for place, code in enumerate(codes)},
+        ),
         similarity=dict.fromkeys(codes, (0.7, 0.8)),
         check=_check() if check else None,
         n_seen=3,
@@ -217,6 +230,14 @@ def _check() -> Check:
             Interval(0.4, 0.3, 0.5),
             Interval(0.1, 0, 0.2),
             against_direct=Comparison(Interval(-0.05, -0.1, 0.01), Interval(-0.05, -0.1, 0.1), 0.4, 0.06),
+        ),
+        CheckArm(
+            "en+fr+es",
+            items,
+            Interval(0.4, 0.3, 0.5),
+            Interval(0.6, 0.5, 0.7),
+            Interval(0.1, 0, 0.2),
+            against_direct=Comparison(Interval(0.15, 0.05, 0.25), Interval(0.15, 0, 0.3), 0.03, 0.06),
         ),
     )
     return Check(arms, 40)
@@ -279,3 +300,57 @@ def evaluation(label: str = "via English") -> Evaluation:
         "items": {"bli ar:he": "ef" * 32},
     }
     return Evaluation("tiny", results, (row, bridged), settings)
+
+
+STUDIED = (("ar", "he"), ("fi", "hu"), ("en", "tl"), ("ar", "sw"), ("de", "hu"), ("en", "he"))
+USEFUL = {"es": 0.7, "fr": 0.5, "en": 0.4, "pt": 0.35, "de": 0.3, "sw": 0.2, "ja": 0.1}
+
+
+@functools.cache
+def study(n_words: int = 40) -> Study:
+    """Six pairs, three of them for development; the earlier a bridge stands in USEFUL, the more useful it is."""
+    rng = np.random.default_rng(7)
+    settings = StudySettings(pairs=STUDIED, candidates=tuple(USEFUL), words=n_words)
+    pairs = tuple(_measured(source, target, n_words, rng) for source, target in STUDIED)
+    few = ((regret, "SAMPLES", 60), (regret, "HALVINGS", 40), (analysis, "CHANCES", 60))  # draws: for speed
+    with contextlib.ExitStack() as stack:
+        for module, name, draws in few:
+            stack.enter_context(mock.patch.object(module, name, draws))
+        found = analyses(pairs, seed=0)
+    return Study(
+        model="tiny",
+        identity={"weights": "ab" * 32, "device": "cpu", "revision": None, "lexicon": "ef" * 32},
+        settings=settings,
+        pairs=pairs,
+        analyses=found,
+    )
+
+
+def _measured(source: str, target: str, n_words: int, rng: np.random.Generator) -> MeasuredPair:
+    candidates = tuple(code for code in USEFUL if code not in (source, target))
+    known = [code for code in CHAIN if code in candidates]
+    several = [sign.join(known[:n]) for sign in (CHAINED, VOTED) for n in CHAINS]
+    arms = (DIRECT, *candidates, *several)
+    useful = np.array([0.3, *(USEFUL[code] for code in candidates), *(0.65,) * len(several)])
+    right = rng.random((len(useful), n_words)) < useful[:, None]
+    ranks = np.where(right, 1, rng.integers(2, 11, right.shape))
+    own = useful[1 : 1 + len(candidates)]
+    scores = {name: tuple(own + rng.normal(0, 0.05 * place, len(own))) for place, name in enumerate(WAYS)}
+    scores["english"] = tuple(-float(FIXED.index(code)) if code in FIXED else -np.inf for code in candidates)
+    scores["random"] = (0.0,) * len(candidates)
+    scores["hub"] = (np.nan, *scores["hub"][1:])
+    return MeasuredPair(
+        source=source,
+        target=target,
+        candidates=candidates,
+        arms=arms,
+        concepts=tuple(f"c{number}" for number in range(n_words)),
+        words=tuple(f"w{number}" for number in range(n_words)),
+        ranks=ranks,
+        exact=np.where(np.char.find(arms, VOTED)[:, None] < 0, right, np.nan),
+        as_direct=np.array([0.0, *(0.05,) * (len(useful) - 1)]),
+        n_copied=3,
+        scores=scores,
+        first_hop=rng.integers(1, 11, (len(candidates), 30)),
+        second_hop=rng.integers(0, 11, (len(candidates), 30)),
+    )

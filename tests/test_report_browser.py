@@ -103,6 +103,7 @@ def sections_of(folder: Path, spectrum: int) -> tuple[Section, ...]:
     """What a run of each kind says; of this many languages where it is a spectrum."""
     write_json(folder / "recommend.json", {**made_up.recommendation().to_dict(), "command": "linguabridge recommend"})
     write_json(folder / "spectrum.json", {**made_up.spectrum(spectrum).to_dict(), "command": "linguabridge spectrum"})
+    write_json(folder / "study.json", {**made_up.study().to_dict(), "command": "linguabridge study"})
     write_folder(folder, made_up.evaluation(), command="linguabridge evaluate", started=time.time())
     return make_sections(read_runs(folder))
 
@@ -132,7 +133,7 @@ def test_what_runs_say_is_drawn(show: Show, tmp_path: Path, dark: bool, width: i
     names = [f"{one.name}--{part.name}" for one in sections for part in one.parts if isinstance(part, Figure)]
     assert page.locator("figure[data-drawn=true]").evaluate_all("all => all.map((one) => one.id)") == names
     chosen = page.locator("figure:has(select)").all()
-    assert len(chosen) >= 3
+    assert len(chosen) >= 7
     for figure in chosen:
         before = figure.locator(".plot").inner_html()
         figure.locator("select").select_option(index=1)

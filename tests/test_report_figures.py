@@ -33,6 +33,7 @@ from linguabridge.spectrum.results import LABELS, TOKENS
 from linguabridge.tasks import NAMES
 from linguabridge.words import share
 
+LONG_WAY = "via English, French and Spanish together"
 HOSTILE = """<script>alert("1")</script>'};--"""
 
 
@@ -50,6 +51,11 @@ def spectrum_run(n: int = 15) -> Run:
     return Run("spectrum", Path("spectrum.json"), as_json(made_up.spectrum(n).to_dict()))
 
 
+def study_run() -> Run:
+    body = as_json(made_up.study().to_dict())
+    return Run("study", Path("study.json"), {**body, "command": "linguabridge study ar:he"})
+
+
 @pytest.fixture(scope="module")
 def evaluation_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("evaluation")
@@ -61,7 +67,7 @@ def evaluation_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def sections(evaluation_run: Run) -> tuple[Section, ...]:
-    return (recommended(), make_sections([evaluation_run])[0], related())
+    return (recommended(), make_sections([evaluation_run])[0], related(), studied())
 
 
 @functools.cache
@@ -74,6 +80,12 @@ def recommended() -> Section:
 def related() -> Section:
     """The section of a spectrum of 15 languages."""
     return make_sections([spectrum_run()])[0]
+
+
+@functools.cache
+def studied() -> Section:
+    """The section of a study."""
+    return make_sections([study_run()])[0]
 
 
 def run_model(section: Section) -> str:
@@ -115,10 +127,49 @@ def test_the_ranking_is_that_of_the_result() -> None:
         )
     assert [row["group"] for row in rows] == ["among the likely best", "others", "others"]
     assert figure.table.rows == tuple((r["bridge"], r["score"], r["low"], r["high"], r["best"]) for r in rows)
-    candidates = tables(recommended())["Candidates"]
+    candidates = tables(recommended())["What the neurons say of each candidate"]
     assert [row[:2] for row in candidates.rows] == [(language_label(one["code"]), one["score"]) for one in wanted]
     assert isinstance(candidates.rows[0][3], Share)
     assert candidates.rows[0][2:] == ("[.040, .090]", 0.9, 59, 0.7, 0.8)
+
+
+def test_the_way_of_choosing_has_its_scores_before_the_neurons() -> None:
+    found = figures(recommended())
+    assert list(found)[:4] == ["check", "check-values", "chosen", "ranking"]
+    assert found["chosen"].title == "Chosen by CKA of hidden states with the model's hub language"
+    assert [tuple(row.values()) for row in found["chosen"].spec["datasets"]["rows"]] == [
+        ("Finnish (fi)", 0.91, "chosen"),
+        ("English (en)", 0.89, "other candidates"),
+        ("Swahili (sw)", 0.87, "other candidates"),
+    ]
+    assert "without a dot" not in found["chosen"].caption
+
+
+@pytest.mark.parametrize(
+    ("scores", "groups", "says"),
+    [
+        ((0.5, 0.5, 0.1), ("chosen", "scores as high", "other candidates"), "the first of those that score alike"),
+        ((0.5, None, None), ("chosen", "other candidates", "other candidates"), "without a dot"),
+        ((None, None, None), ("other candidates",) * 3, "without a dot"),
+    ],
+)
+def test_ties_and_silence_of_the_way_of_choosing_are_said(
+    scores: tuple[float | None, ...], groups: tuple[str, ...], says: str
+) -> None:
+    run = recommendation_run()
+    run.body["chosen"]["scores"] = dict(zip(("fi", "en", "sw"), scores, strict=True))
+    figure = figures(make_sections([run])[0])["chosen"]
+    assert tuple(row["group"] for row in figure.spec["datasets"]["rows"]) == groups
+    assert says in figure.caption
+    assert "Swahili" in svg(figure)
+
+
+def test_what_to_do_is_marked_in_the_check() -> None:
+    (table,) = (one for title, one in tables(recommended()).items() if title.startswith("Check"))
+    told = {row[0]: row[-1] for row in table.rows}
+    assert told == {"direct": "", "via English": "this", "via Finnish": "", LONG_WAY: ""}
+    drawn = re.sub("</tspan><tspan[^>]*>", " ", svg(figures(recommended())["check"]))
+    assert f">{LONG_WAY}<" in drawn  # on two lines, and not cut
 
 
 def test_layers_and_sizes_are_those_of_the_result() -> None:
@@ -152,9 +203,10 @@ def test_the_check_is_compared_without_copies() -> None:
     assert [(row["arm"], row["gain"], row["low"], row["high"], row["verdict"]) for row in rows] == [
         ("via English", 0.2, 0.1, 0.3, "helps"),
         ("via Finnish", -0.05, -0.1, 0.01, "no clear difference"),
+        (LONG_WAY, 0.15, 0.05, 0.25, "helps"),
     ]
     values = figures(section)["check-values"].spec["datasets"]["rows"]
-    assert len(values) == 9
+    assert len(values) == 12
     assert values[3] | {"panel": 0} == {
         "panel": 0,
         "group": "Arabic → Hebrew",
@@ -169,7 +221,7 @@ def test_the_check_is_compared_without_copies() -> None:
 def test_every_item_of_the_check_can_be_browsed() -> None:
     section = recommended()
     assert section.items is not None
-    assert len(section.items.rows) == 120
+    assert len(section.items.rows) == 160
     way, word, bridge, gold, rank, right, answer, *_ = section.items.rows[0]
     assert (way, word, bridge, gold) == ("direct", Written("فيل", "ar"), None, (Written("פיל", "he"),))
     assert (rank, right, answer) == (1, True, Written("=1+1"))
@@ -190,7 +242,7 @@ def test_words_come_first_and_origins_last() -> None:
     assert "\n\n".join((*section.summary, " ".join(section.notes))) == run.body["summary"]
     assert len(section.notes) >= 6  # a sentence each
     assert all(one.endswith(".") and one[0].isupper() for one in section.notes)
-    assert section.summary[0].startswith("Finnish")
+    assert section.summary[0].startswith("Go through English from Arabic to Hebrew")
     manifest = dict(section.manifest)
     assert manifest["weights (SHA-256)"] == "ab" * 32
     assert manifest["setting: candidates"] == "fi, en, sw"
@@ -207,7 +259,7 @@ def test_a_single_candidate_and_one_without_neurons() -> None:
     section = make_sections([run])[0]
     for figure in figures(section).values():
         svg(figure)
-    assert tables(section)["Candidates"].rows[0][1:3] == (None, "–")
+    assert tables(section)["What the neurons say of each candidate"].rows[0][1:3] == (None, "–")
 
 
 # --- evaluations
@@ -489,7 +541,12 @@ def walk(value: Any) -> Iterator[tuple[str, Any]]:
 def test_every_figure_is_drawn_with_names_and_without_warnings(
     sections: tuple[Section, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    names = {"recommend": ("Finnish", "English"), "evaluate": ("via English",), "spectrum": ("Hebrew",)}
+    names = {
+        "recommend": ("Finnish", "English"),
+        "evaluate": ("via English",),
+        "spectrum": ("Hebrew",),
+        "study": ("nglish",),
+    }
     for section in sections:
         for figure in figures(section).values():
             vega = vl_convert.vegalite_to_vega(figure.spec, config=theme.LIGHT, show_warnings=True)
@@ -539,7 +596,7 @@ def test_names_and_titles_of_sections_differ(evaluation_run: Run) -> None:
     found = make_sections([first, other, replace(first, path=Path("copy.json")), evaluation_run, evaluation_run])
     assert len({one.name for one in found}) == 5
     titles = [one.title for one in found]
-    assert titles[1] == "Arabic → Hebrew: which bridge (larger)"
+    assert titles[1] == "Arabic → Hebrew: through a bridge, or directly (larger)"
     assert titles[0].endswith("recommend.json")
     assert titles[2].endswith("copy.json")
 
@@ -547,13 +604,15 @@ def test_names_and_titles_of_sections_differ(evaluation_run: Run) -> None:
 def test_a_page_is_called_by_what_is_on_it(evaluation_run: Run) -> None:
     found = make_sections([recommendation_run(), spectrum_run(4), evaluation_run])
     assert title_of(found[:1]) == found[0].title
-    assert title_of(found[:2]) == "Arabic → Hebrew: which bridge · How tiny relates 4 languages"
-    assert title_of(found) == "Arabic → Hebrew: which bridge · How tiny relates 4 languages · and 1 more"
+    assert title_of(found[:2]) == "Arabic → Hebrew: through a bridge, or directly · How tiny relates 4 languages"
+    assert (
+        title_of(found) == "Arabic → Hebrew: through a bridge, or directly · How tiny relates 4 languages · and 1 more"
+    )
     assert len(title_of([replace(one, title="long " * 40) for one in found])) <= 100
 
 
 def test_same_runs_give_the_same_specs() -> None:
-    first, second = (make_sections([recommendation_run(), spectrum_run(4)]) for _ in range(2))
+    first, second = (make_sections([recommendation_run(), spectrum_run(4), study_run()]) for _ in range(2))
     assert first == second
     assert all(
         one.spec == other.spec
@@ -573,7 +632,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         for name, figure in figures(section).items():
             drawn = svg(figure)
             assert "<script" not in drawn
-            if name in ("bli-difference", "bli-values", "ranking", "sizes"):
+            if name in ("bli-difference", "bli-values", "chosen", "ranking", "sizes"):
                 assert escaped in drawn
             for key, value in walk({k: v for k, v in figure.spec.items() if k != "datasets"}):
                 if key in ("filter", "calculate", "expr", "test", "labelExpr", "signal"):
@@ -586,7 +645,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 
 
 def test_every_figure_is_written_in_four_forms(tmp_path: Path) -> None:
-    section = replace(recommended(), parts=recommended().parts[:3])  # two figures with a table between them
+    section = replace(recommended(), parts=recommended().parts[4:7])  # two figures with a table between them
     paths = write_figures(tmp_path / "new" / "figures", [section])
     names = [f"{section.name}-{name}.{kind}" for name in figures(section) for kind in ("svg", "pdf", "png", "csv")]
     assert [path.name for path in paths] == names
@@ -596,7 +655,7 @@ def test_every_figure_is_written_in_four_forms(tmp_path: Path) -> None:
         assert path.read_bytes().startswith(starts[path.suffix])
     assert "Finnish (fi)" in paths[0].read_text("utf-8")
     assert run_model(section) in paths[0].read_text("utf-8")  # a file stands alone
-    assert "How much each candidate" in paths[0].read_text("utf-8")
+    assert "What the neurons say: how much each candidate" in paths[0].read_text("utf-8")
     rows = list(csv.reader(io.StringIO(paths[3].read_text("utf-8"))))
     assert [float(row[1]) for row in rows[1:]] == [near(0.064321), near(0.054321), near(0.044321)]
     before = [path.read_bytes() for path in paths if path.suffix in (".svg", ".csv")]

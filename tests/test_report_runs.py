@@ -29,6 +29,7 @@ def write_all(folder: Path) -> Path:
     """A folder that holds a run of every kind."""
     write_json(folder / "recommend.json", {**made_up.recommendation().to_dict(), "command": "linguabridge recommend"})
     write_json(folder / "spectrum.json", {**made_up.spectrum(5).to_dict(), "command": "linguabridge spectrum"})
+    write_json(folder / "study.json", {**made_up.study().to_dict(), "command": "linguabridge study"})
     write_folder(folder, made_up.evaluation(), command="linguabridge evaluate", started=time.time())
     return folder
 
@@ -51,18 +52,20 @@ def refused(act: Callable[[], object], path: Path) -> str:
 
 def test_a_folder_gives_every_run_in_it(tmp_path: Path) -> None:
     found = read_runs(write_all(tmp_path))
-    assert [one.kind for one in found] == ["recommend", "spectrum", "evaluate"]
-    assert [one.path.name for one in found] == ["recommend.json", "spectrum.json", "summary.json"]
+    assert [one.kind for one in found] == ["recommend", "spectrum", "study", "evaluate"]
+    names = ["recommend.json", "spectrum.json", "study.json", "summary.json"]
+    assert [one.path.name for one in found] == names
     assert found[0].body == made_up.recommendation().to_dict() | {"command": "linguabridge recommend"}
-    assert [row["arm"] for row in found[2].rows] == ["direct", "en"]
-    assert found[2].manifest is not None
-    assert found[2].manifest["command"] == "linguabridge evaluate"
+    assert [row["arm"] for row in found[3].rows] == ["direct", "en"]
+    assert found[3].manifest is not None
+    assert found[3].manifest["command"] == "linguabridge evaluate"
     assert not any(one.unfinished for one in found)
 
 
 def test_a_file_is_known_by_what_is_in_it(tmp_path: Path) -> None:
     write_all(tmp_path / "all")
-    for kind, name in (("recommend", "recommend.json"), ("spectrum", "spectrum.json"), ("evaluate", "summary.json")):
+    names = {kind: f"{kind}.json" for kind in ("recommend", "spectrum", "study")} | {"evaluate": "summary.json"}
+    for kind, name in names.items():
         other = tmp_path / f"my {kind}.json"
         shutil.copy(tmp_path / "all" / name, other)
         run = read_run(other)
@@ -120,13 +123,14 @@ def test_an_evaluation_whose_files_do_not_belong_together_is_refused(tmp_path: P
 
 
 UNUSED = {
-    "recommend": {"bridge", "command", "candidates", "n_seen", "tokens_per_word", "probes", "notes"},
+    "recommend": {"bridge", "route", "command", "candidates", "n_seen", "tokens_per_word", "probes", "notes"},
     "spectrum": {"command"},
+    "study": {"command"},
     "evaluate": set[str](),
 }
 
 
-@pytest.mark.parametrize("kind", ["recommend", "spectrum", "evaluate"])
+@pytest.mark.parametrize("kind", ["recommend", "spectrum", "study", "evaluate"])
 def test_a_damaged_result_is_refused_when_its_section_is_made(kind: Kind, tmp_path: Path) -> None:
     write_all(tmp_path)
     (run,) = (one for one in read_runs(tmp_path) if one.kind == kind)
@@ -156,6 +160,22 @@ def test_a_damaged_result_is_refused_when_its_section_is_made(kind: Kind, tmp_pa
         ("spectrum", ("points",), {}),
         ("spectrum", ("neighbours", "en"), []),
         ("spectrum", ("curves", 0, "within"), [0.1]),
+        ("recommend", ("chosen", "scores"), {}),
+        ("recommend", ("chosen", "scores", "fi"), "high"),
+        ("study", ("pairs",), []),
+        ("study", ("pairs", 0, "arms"), ["en"]),
+        ("study", ("pairs", 0, "mrr", "es"), None),
+        ("study", ("pairs", 0, "mrr"), {"direct": 0.5}),
+        ("study", ("pairs", 0, "scores", "cka"), [0.1]),
+        ("study", ("pairs", 0, "source"), 7),
+        ("study", ("analyses",), []),
+        ("study", ("analyses", 0, "name"), "my own"),
+        ("study", ("analyses", 0, "pairs"), ["sw:en"]),
+        ("study", ("analyses", 0, "ways"), []),
+        ("study", ("analyses", 0, "policies"), []),
+        ("study", ("analyses", 0, "ways", 0, "regret"), 0.1),
+        ("study", ("analyses", 0, "curves", 0, "regret"), []),
+        ("study", ("settings", "pairs"), ["ar:he"]),
         ("evaluate", ("results",), []),
         ("evaluate", ("results", 0, "arms"), []),
         ("evaluate", ("results", 0, "arms", 1, "metrics"), {}),

@@ -15,7 +15,7 @@ from linguabridge.errors import InputError
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders of recommend, evaluate or spectrum, or their JSON files.", metavar="RUN…"),
+        typer.Argument(help="Folders of recommend, evaluate, spectrum or study, or their JSON files.", metavar="RUN…"),
     ],
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
     figures: Annotated[

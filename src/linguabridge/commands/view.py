@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def view(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders of recommend, evaluate or spectrum, or their JSON files.", metavar="RUN…"),
+        typer.Argument(help="Folders of recommend, evaluate, spectrum or study, or their JSON files.", metavar="RUN…"),
     ],
     port: Annotated[int, typer.Option(help="Port of 127.0.0.1; by default a free one.", min=0, max=65535)] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address and open nothing.")] = False,
@@ -52,7 +52,7 @@ def watch(path: Path) -> Watched:
     """
     from linguabridge.evaluation.files import ITEMS, MANIFEST, SUMMARY, UNFINISHED
     from linguabridge.progress import read_progress
-    from linguabridge.report.runs import read_runs
+    from linguabridge.report.runs import STUDY, read_runs
     from linguabridge.report.shell import Watched
     from linguabridge.settings import RESULT
     from linguabridge.spectrum.files import SPECTRUM
@@ -65,17 +65,18 @@ def watch(path: Path) -> Watched:
         return Watched(path.name, None, files)
     if not has_results(path) and read_progress(path) is None:
         read_runs(path)  # says what is missing
-    names = (RESULT, SPECTRUM, *evaluation, *(f"{UNFINISHED}/{name}" for name in evaluation))
+    names = (RESULT, SPECTRUM, STUDY, *evaluation, *(f"{UNFINISHED}/{name}" for name in evaluation))
     return Watched(path.resolve().name or str(path), path, tuple(path / name for name in names))
 
 
 def has_results(path: Path) -> bool:
     """Whether there is anything to report: a run that has just begun has nothing yet."""
     from linguabridge.evaluation.files import SUMMARY, UNFINISHED
+    from linguabridge.report.runs import STUDY
     from linguabridge.settings import RESULT
     from linguabridge.spectrum.files import SPECTRUM
 
-    names = (RESULT, SPECTRUM, SUMMARY, f"{UNFINISHED}/{SUMMARY}")
+    names = (RESULT, SPECTRUM, STUDY, SUMMARY, f"{UNFINISHED}/{SUMMARY}")
     return not path.is_dir() or any((path / name).exists() for name in names)
 
 

@@ -23,6 +23,11 @@ _VERDICTS = {
 _METRICS = ((BLUE, "circle"), (ORANGE, "square"), (GREEN, "triangle-up"), (PINK, "diamond"), (SKY, "triangle-down"))
 _STEP = 24  # pixels for an arm
 _WIDTH = 380
+_LONG = 30  # characters of an arm's name from which it is written on two lines
+_LINES = (
+    f"length(datum.label) > {_LONG} ? split(replace(datum.label, regexp('(.{{14,24}}) '), '$1\\n'), '\\n') "
+    ": datum.label"
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def difference_figure(name: str, title: str, metric: str, data: Sequence[Differe
         ("verdict", "verdict"),
         ("items", "detail"),
     )
+    step = _STEP + 6 if any(len(one.arm) > _LONG for one in data) else _STEP
     return Figure(
         name=name,
         title=title,
@@ -106,7 +112,7 @@ def difference_figure(name: str, title: str, metric: str, data: Sequence[Differe
             f"Each way's {metric} minus that of going direct, on the same items, with its 95 % interval. Items whose "
             "bridge text already is a right answer are left out. Right of 0, the way is better than direct."
         ),
-        spec=_panels(layers, groups, f"{metric}: difference to going direct, with 95 % interval", found),
+        spec=_panels(layers, groups, f"{metric}: difference to going direct, with 95 % interval", found, step),
         table=table_of(title, columns, found),
     )
 
@@ -168,7 +174,8 @@ def value_figure(name: str, title: str, data: Sequence[Value]) -> Figure:
 
 
 def _arms() -> alt.Y:
-    return alt.Y("arm:N", sort=None, title=None, axis=alt.Axis(grid=True, domain=False, tickSize=0, labelPadding=6))
+    axis = alt.Axis(grid=True, domain=False, tickSize=0, labelPadding=6, labelExpr=_LINES)
+    return alt.Y("arm:N", sort=None, title=None, axis=axis)
 
 
 def _looks(field: str, domain: list[str], looks: list[tuple[str, str]]) -> tuple[alt.Color, alt.Shape]:
@@ -186,7 +193,7 @@ def _panels(
     groups: Sequence[str],
     axis_title: str,
     data: Rows,
-    step: int = _STEP,
+    step: int,
 ) -> dict[str, Any]:
     """A panel for each pair of languages, on one scale; the last has the axis's title.
 

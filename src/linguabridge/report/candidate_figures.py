@@ -13,7 +13,58 @@ from linguabridge.settings import ENOUGH_NEURONS
 from linguabridge.words import share
 
 _STEP = 22  # pixels for a candidate
+_CHOSEN, _TIED, _REST = "chosen", "scores as high", "other candidates"
+_CHOICE = {_CHOSEN: (BLUE, "square"), _TIED: (ORANGE, "diamond"), _REST: (GREY, "circle")}
 _LEADER, _OTHER = "among the likely best", "others"
+
+
+def chosen_figure(result: Recommendation) -> Figure:
+    """What the way of choosing says of each candidate, the one chosen on top."""
+    chosen = result.chosen
+    tied = chosen.tied()
+    groups = dict.fromkeys(tied, _TIED) | ({chosen.first: _CHOSEN} if chosen.first else {})
+    found = [
+        {"bridge": language_label(code), "score": measured(score), "group": groups.get(code, _REST)}
+        for code, score in chosen.scores.items()
+    ]
+    domain = [one for one in _CHOICE if any(row["group"] == one for row in found)]
+    looks = [_CHOICE[one] for one in domain]
+    legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolOpacity=1)
+    scored = alt.Chart().encode(
+        y=alt.Y(
+            "bridge:N",
+            scale=alt.Scale(domain=[row["bridge"] for row in found]),  # those without a score, too
+            title=None,
+            axis=alt.Axis(grid=True, tickSize=0, labelPadding=6, domain=False),
+        ),
+        tooltip=[alt.Tooltip("bridge:N", title="bridge"), alt.Tooltip("score:Q", title="score")],
+    )
+    chart = (
+        scored.mark_point(filled=True, size=90, opacity=1)
+        .encode(
+            x=alt.X("score:Q", title="score", scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=6)),
+            color=alt.Color(
+                "group:N", scale=alt.Scale(domain=domain, range=[colour for colour, _ in looks]), legend=legend
+            ),
+            shape=alt.Shape(
+                "group:N", scale=alt.Scale(domain=domain, range=[shape for _, shape in looks]), legend=legend
+            ),
+        )
+        .properties(width=400, height=alt.Step(_STEP), data=rows())
+    )
+    silent = any(score is None for score in chosen.scores.values())
+    title = f"Chosen by {chosen.title}"
+    return Figure(
+        name="chosen",
+        title=title,
+        caption=(
+            f"What the way of choosing '{chosen.way}' gives each candidate; the highest score is chosen"
+            f"{', the first of those that score alike' if len(tied) > 1 else ''}. Scores are in the way's own unit and "
+            f"can be compared only with each other.{' It says nothing of candidates without a dot.' if silent else ''}"
+        ),
+        spec=finished(chart, rows=found),
+        table=table_of(title, (("bridge", "bridge"), ("score", "score"), ("", "group")), found),
+    )
 
 
 def ranking_figure(result: Recommendation) -> Figure:
@@ -32,7 +83,7 @@ def ranking_figure(result: Recommendation) -> Figure:
         }
         for one in candidates
     ]
-    title = f"How much each candidate's neurons depend on those that {pair_names(result)} share"
+    title = f"What the neurons say: how much each candidate's depend on those that {pair_names(result)} share"
     tooltip = [
         alt.Tooltip("bridge:N", title="bridge"),
         alt.Tooltip("score:Q", title="score"),
@@ -104,7 +155,10 @@ def layers_figure(result: Recommendation) -> Figure:
     title = "Where in the model the score comes from"
     base = alt.Chart().encode(
         x=alt.X(
-            "layer:Q", title="layer", axis=alt.Axis(tickMinStep=1, format="d", grid=False), scale=alt.Scale(nice=False)
+            "layer:Q",
+            title="layer",
+            axis=alt.Axis(values=list(range(ranking.window[0], ranking.window[1] + 1)), format="d", grid=False),
+            scale=alt.Scale(nice=False),
         ),
         y=alt.Y("score:Q", title="score"),
         detail="code:N",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,11 @@ def changed(settings: Mapping[str, Any], default: Any) -> Facts:
 def versions(body: Mapping[str, Any]) -> Facts:
     """Versions of the packages that computed it."""
     return (("versions", ", ".join(f"{name} {version}" for name, version in body.items())),) if body else ()
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """A paragraph's sentences, where it is sure that one ends: after a word or a number, before a capital."""
+    return tuple(re.split(r"(?<=[a-z0-9%)]\.) (?=[A-Z])", text))
 
 
 def texts_table(profiled: Mapping[str, tuple[str, str, int]]) -> Table:

@@ -1,17 +1,23 @@
-"""A recommendation as a section of a report: the ranking with its reasons, and the check."""
+"""A recommendation as a section of a report: the check, by what the bridge was chosen, and what the neurons say."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from linguabridge import check as checks
 from linguabridge.check import Arm, Check
 from linguabridge.recommendation import Recommendation
 from linguabridge.report import arms
-from linguabridge.report.candidate_figures import layers_figure, pair_names, ranking_figure, sizes_figure, span
+from linguabridge.report.candidate_figures import (
+    chosen_figure,
+    layers_figure,
+    pair_names,
+    ranking_figure,
+    sizes_figure,
+    span,
+)
 from linguabridge.report.charts import identifier, language_label
-from linguabridge.report.provenance import changed, identity, texts_table, versions
+from linguabridge.report.provenance import changed, identity, sentences, texts_table, versions
 from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written
@@ -29,23 +35,28 @@ def recommended(run: Run) -> Section:
     source, target = result.source, result.target
     *said, basis = run.body["summary"].split("\n\n")
     check = result.check
-    parts: list[Figure | Table] = [
+    parts: list[Figure | Table] = []
+    if check:  # what to do rests on it
+        parts += [
+            *_check_figures(check, f"{source.name} → {target.name}"),
+            _check_table(check, result.route),
+        ]
+    parts += [
+        chosen_figure(result),
         ranking_figure(result),
         _candidates(result),
         layers_figure(result),
         sizes_figure(result),
         _sets(result),
+        texts_table(result.profiled),
     ]
-    if check:
-        parts += [*_check_figures(check, f"{source.name} → {target.name}"), _check_table(check)]
-    parts.append(texts_table(result.profiled))
     return Section(
         name=identifier(f"recommend-{source.code}-{target.code}"),
-        title=f"{source.name} → {target.name}: which bridge",
+        title=f"{source.name} → {target.name}: through a bridge, or directly",
         summary=tuple(said),
         parts=tuple(parts),
         items=_items(result, check) if check else None,
-        notes=_sentences(basis),
+        notes=sentences(basis),
         manifest=(
             ("model", result.model),
             *identity(result.identity),
@@ -56,16 +67,12 @@ def recommended(run: Run) -> Section:
     )
 
 
-def _sentences(text: str) -> tuple[str, ...]:
-    """A paragraph's sentences, where it is sure that one ends: after a word or a number, before a capital."""
-    return tuple(re.split(r"(?<=[a-z0-9%)]\.) (?=[A-Z])", text))
-
-
 def _result(body: dict[str, Any]) -> Recommendation:
     # The lexicon's entries are not in the file, only how many there were; nothing here needs them.
     result: Recommendation = rebuilt(Recommendation, {**body, "pair": {**body["pair"], "entries": []}})
-    if not result.ranking.candidates:
-        raise ValueError("no candidates")
+    codes = [one.code for one in result.candidates]
+    if not result.ranking.candidates or sorted(result.chosen.scores) != sorted(codes):
+        raise ValueError("no candidates, or scores of others")
     return result
 
 
@@ -73,7 +80,7 @@ def _candidates(result: Recommendation) -> Table:
     first, last = result.ranking.window
     source, target = result.source, result.target
     return Table(
-        "Candidates",
+        "What the neurons say of each candidate",
         (
             "bridge",
             "score",
@@ -146,7 +153,7 @@ def _check_figures(check: Check, pair: str) -> list[Figure]:
     return found
 
 
-def _check_table(check: Check) -> Table:
+def _check_table(check: Check, route: Arm | None) -> Table:
     table = []
     for arm in check.arms:
         compared = arm.fair
@@ -162,6 +169,7 @@ def _check_table(check: Check) -> Table:
                 None if arm.first_hop is None else Share(arm.first_hop),
                 arm.n_copied if arm.bridge else None,
                 arm.n_no_word if arm.bridge else None,
+                "this" if arm is route else "",
             )
         )
     return Table(
@@ -177,11 +185,12 @@ def _check_table(check: Check) -> Table:
             "right bridge words",
             "copied",
             "no bridge word",
+            "to do",
         ),
         tuple(table),
         "P@1: ranked first. gain: MRR minus that of direct. exact: greedy answers that equal a right word. right "
         "bridge words: of those the lexicon can judge. copied: the bridge word already is a right answer; such words "
-        "are left out of gain, interval and p.",
+        "are left out of gain, interval and p. to do: the best of the ways that are shown to help, else direct.",
     )
 
 

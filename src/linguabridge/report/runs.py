@@ -13,8 +13,9 @@ from linguabridge.evaluation.files import SUMMARY
 from linguabridge.settings import RESULT
 from linguabridge.spectrum.files import SPECTRUM
 
-Kind = Literal["recommend", "evaluate", "spectrum"]
-_MADE_BY = "`linguabridge recommend`, `spectrum` or `evaluate`"
+STUDY = "study.json"  # as in linguabridge.study.files, which needs torch
+Kind = Literal["recommend", "evaluate", "spectrum", "study"]
+_MADE_BY = "`linguabridge recommend`, `spectrum`, `study` or `evaluate`"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_runs(path: Path) -> tuple[Run, ...]:
     """
     if not path.is_dir():
         return (_read_evaluation(path.parent),) if path.name == SUMMARY else (_read_file(path),)
-    found = [_read_file(path / name) for name in (RESULT, SPECTRUM) if (path / name).exists()]
+    found = [_read_file(path / name) for name in (RESULT, SPECTRUM, STUDY) if (path / name).exists()]
     for one in found:
         if f"{one.kind}.json" != one.path.name:
             raise InputError(f"{one.path} is a result of linguabridge {one.kind}; give it its own name.")
@@ -54,7 +55,8 @@ def read_runs(path: Path) -> tuple[Run, ...]:
         found.append(evaluation)
     if not found:
         raise InputError(
-            f"{path} holds no {RESULT}, {SPECTRUM} or {SUMMARY}; give a folder or a JSON file that {_MADE_BY} wrote."
+            f"{path} holds no {RESULT}, {SPECTRUM}, {STUDY} or {SUMMARY}; give a folder or a JSON file that {_MADE_BY} "
+            "wrote."
         )
     return tuple(found)
 
@@ -123,6 +125,8 @@ def _kind(body: dict[str, Any]) -> Kind | None:
         return "recommend"
     if {"tree", "measures"} <= body.keys():
         return "spectrum"
+    if {"analyses", "pairs"} <= body.keys():
+        return "study"
     return "evaluate" if {"results", "settings"} <= body.keys() else None
 
 

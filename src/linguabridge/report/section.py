@@ -106,7 +106,7 @@ class Section:
 
     Attributes:
         name: for anchors and file names: letters, digits and hyphens, distinct within a report.
-        title: "Arabic → Hebrew: which bridge".
+        title: "Arabic → Hebrew: through a bridge, or directly".
         summary: in words, a paragraph each, the answer first.
         parts: figures and tables, in order.
         items: to browse; None where a run has none.

@@ -67,5 +67,6 @@ def _builders() -> Mapping[str, Callable[[Run], Section]]:
     from linguabridge.report.evaluated import evaluated
     from linguabridge.report.recommended import recommended
     from linguabridge.report.related import related
+    from linguabridge.report.studied import studied
 
-    return {"recommend": recommended, "evaluate": evaluated, "spectrum": related}
+    return {"recommend": recommended, "evaluate": evaluated, "spectrum": related, "study": studied}
