@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # torch comes with them, and reports are written without it
     from linguabridge.recommendation import Recommendation
 
 
+WEAK_HOP = 0.5  # share of right bridge words under which a dictionary's are worth a try
+
+
 def p_value(value: float) -> str:
     """A p-value, never printed as 0."""
     return "<.001" if value < 0.0005 else number(value)
@@ -74,7 +77,7 @@ def headline(result: Recommendation) -> str:
         harmful = f", and through {listed(harm)} it does harm" if harm else ""
         return (
             f"Translate directly {pair}: the check does not show that going through {tried} helps{harmful}. If you "
-            f"bridge, {name} is the language to try."
+            f"bridge, {name} is the language to try.{_weak_hop(result)}"
         )
     gain = route.fair
     assert gain is not None
@@ -83,6 +86,19 @@ def headline(result: Recommendation) -> str:
         f"{through}: in the check it gains {number(gain.mrr.value, sign=True)} MRR over direct (95 % interval "
         f"{number(gain.mrr.low, sign=True)} to {number(gain.mrr.high, sign=True)})."
         + ("" if route.bridges == (result.bridge.code,) else f" As a single bridge, {name} is the one chosen.")
+    )
+
+
+def _weak_hop(result: Recommendation) -> str:
+    """A way out where the model's own bridge words are mostly wrong."""
+    assert result.check is not None
+    hops = [(arm.first_hop, arm) for arm in result.check.arms if arm.first_hop is not None]
+    if result.settings.bridge_words != OWN or not hops or max(hop for hop, _ in hops) >= WEAK_HOP:
+        return ""
+    hop, arm = max(hops, key=lambda one: one[0])
+    return (
+        f" Only {share(hop)} of the model's own {bridges_name(arm.bridges)} words are right; with a dictionary's words "
+        "in the prompt (--bridge-words dictionary) it may look otherwise."
     )
 
 
