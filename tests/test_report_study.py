@@ -98,6 +98,14 @@ def test_regret_is_that_of_the_analyses_least_first(result: Study, section: Sect
         assert len(set(scales[channel]["scale"]["range"])) == len(scales[channel]["scale"]["domain"]) == 5
 
 
+@pytest.mark.parametrize(("name", "zero"), [("regret", "best bridge in hindsight"), ("gain", "always English")])
+def test_the_line_at_zero_is_drawn_and_named_once(section: Section, name: str, zero: str) -> None:
+    for view in ("v0", "v3"):
+        drawn = svg(figures(section)[name], view=view)
+        assert len(re.findall(rf">{zero}</text>", drawn)) == 1
+        assert drawn.count('stroke-dasharray="4,3"') == 1
+
+
 def test_without_pairs_for_development_the_best_way_is_marked_as_such(result: Study) -> None:
     body = as_json(result.to_dict())
     body["analyses"] = [one for one in body["analyses"] if one["name"] == "reported"]
@@ -174,6 +182,7 @@ def test_the_best_and_what_a_way_picks_are_marked(result: Study, section: Sectio
     (choice,) = figures(section)["grid"].choices
     assert choice.value == best_way(result)
     assert "random" not in dict(choice.options)
+    assert "not in the file" not in figures(section)["grid"].caption
     titles = [row["pair"] for row in marks if row["chosen_by"] == ""]
     for pair, title in zip(result.pairs, titles, strict=True):
         singles = [pair.ranks[pair.arms.index(code)] for code in pair.candidates]
@@ -205,6 +214,17 @@ def test_ways_that_score_alike_share_their_mark_and_silent_ones_mark_all() -> No
     assert pairs[1].picked("cka") == tuple(second["candidates"])
     marks = grid_figure(read, pairs).spec["datasets"]["marks"]
     assert sum(row["chosen_by"] == "cka" for row in marks) == 2 + len(second["candidates"]) + 4
+
+
+def test_ways_that_learn_from_other_pairs_have_no_marks() -> None:
+    body = as_json(made_up.study().to_dict())
+    for one in body["analyses"]:
+        one["ways"].sort(key=lambda way: way["way"] != "habit")
+    read, pairs = read_body(body)
+    assert best_way(read) == "habit"
+    figure = grid_figure(read, pairs)
+    assert figure.choices[0].value == read.analyses[0].ways[1].way
+    assert figure.caption.endswith("What 'habit' would have taken is not in the file.")
 
 
 def test_curves_are_those_of_the_analyses(result: Study, section: Section) -> None:

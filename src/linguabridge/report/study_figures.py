@@ -114,7 +114,7 @@ def regret_figure(result: Study) -> Figure:
             "Intervals of two ways may overlap although one is surely better, as all are measured on the same words: "
             "the table has what each gains over always English."
         ),
-        spec=finished(chart, rows=found),
+        spec=finished(chart, rows=found, zero=_ZERO),
         table=table_of(title, columns, [{**row, "fine": Share(row["fine"])} for row in found]),
         choices=(_choice(result),),
     )
@@ -177,9 +177,9 @@ def gain_figure(result: Study) -> Figure:
             "Mean score minus that of always English (the best fixed bridge where English is in the pair), with its "
             "95 % interval over pairs and words. Chain: several bridges in one prompt. Vote: likelihoods of separate "
             "prompts summed. Or direct: bridged only where it did better than direct on the other half of the words. "
-            f"Of all policies the {_POLICIES} here are the best of each kind; the table has all."
+            "Shown are the best policies of each kind; the table has all."
         ),
-        spec=finished(chart, rows=drawn),
+        spec=finished(chart, rows=drawn, zero=_ZERO),
         table=table_of(title, columns, found),
         choices=(_choice(result),),
     )
@@ -292,6 +292,7 @@ def words_figure(result: Study) -> Figure:
 
 _VIEW = "view"
 _IN_VIEW = f"datum.view === {_VIEW}"
+_ZERO = [{"at": 0}]  # one row, so that the line and its name are drawn once
 _WRAPPED = "width < 350 ? 1 : 3"
 
 
@@ -332,7 +333,7 @@ def _dots(
     y = alt.Y(f"{name}:N", sort=None, title=None, axis=alt.Axis(grid=True, domain=False, tickSize=0, labelPadding=6))
     base = alt.Chart().transform_filter(_IN_VIEW).encode(y=y, tooltip=tooltip)
     x = alt.X(f"{value}_low:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=6))
-    line = alt.Chart(alt.InlineData([{}])).encode(x=alt.datum(0, type="quantitative"))
+    line = alt.Chart(rows("zero")).encode(x=alt.datum(0, type="quantitative"))
     return (
         alt.layer(
             line.mark_rule(strokeDash=[4, 3], color=GREY),
