@@ -9,7 +9,7 @@ from linguabridge.choosing.combined import COMBINED, HABIT
 from linguabridge.choosing.ways import WAYS
 from linguabridge.paired import Interval
 from linguabridge.settings import OWN
-from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, PolicyResult, WayResult
+from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, Decisions, PolicyResult, WayResult
 from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
 from linguabridge.words import interval, listed, number, share
 
@@ -138,22 +138,22 @@ def _several(one: PolicyResult) -> str:
 
 def decision_sentences(main: Analysis) -> str:
     """How often bridging helps, and how often half of the words tell so rightly."""
-    said = []
-    for one in main.decisions:
-        if not (one.policy == ENGLISH or one is main.decisions[-1]):
-            continue
-        name = "Always English" if one.policy == ENGLISH else f"'{one.policy}'"
-        right = [
-            f"{share(value)} of its {what} are"
-            for value, what in ((one.right_bridge, '"bridge"'), (one.right_direct, '"don\'t"'))
-            if value is not None
-        ]
-        said.append(
-            f"{name} helps beyond noise in {share(one.helps)} of the pairs and does harm in {share(one.harms)}. Where "
-            f"half of the words decide, they say bridge in {share(one.said_bridge)} of cases; by the other half, "
-            f"{listed(right)} right."
-        )
-    return " ".join(said)
+    chains = [one for one in main.decisions if one.policy.startswith("chain")]
+    english = next(one for one in main.decisions if one.policy == ENGLISH)
+    return " ".join(_decided(one) for one in (english, *chains[-1:]))
+
+
+def _decided(one: Decisions) -> str:
+    name = "Always English" if one.policy == ENGLISH else f"'{one.policy}'"
+    right = [
+        f"{what} is right in {share(value)} of the cases in which they say so"
+        for value, what in ((one.right_bridge, "'bridge'"), (one.right_direct, "'directly'"))
+        if value is not None
+    ]
+    return (
+        f"{name} helps beyond noise in {share(one.helps)} of the pairs and does harm beyond noise in "
+        f"{share(one.harms)}. Where one half of the words decides and the other half judges, {listed(right)}."
+    )
 
 
 def basis(result: Study) -> str:
@@ -163,10 +163,11 @@ def basis(result: Study) -> str:
     own = result.settings.bridge_words == OWN
     where = "the model's own greedy translation" if own else "the dictionary's word"
     main = result.main
+    counted = f"{min(words)}" if min(words) == max(words) else f"{min(words)} to {max(words)}"
     return (
-        f"The study: {len(result.pairs)} pairs ({english} with English as source or target), {min(words)} to "
-        f"{max(words)} words each from {result.settings.lexicon}, ranked among ten; every candidate of "
-        f"{min(len(one.candidates) for one in result.pairs)} or more is a bridge once; the bridge word in the prompt "
+        f"The study: {len(result.pairs)} pairs ({english} with English as source or target), {counted} "
+        f"words each from {result.settings.lexicon}, ranked among ten, through each of "
+        f"{min(len(one.candidates) for one in result.pairs)} bridges or more; the bridge word in the prompt "
         f"is {where}. Words for which a bridge's dictionary word already is the answer are left out. Figures above are "
         f"of {len(main.pairs)} {SETS[main.name]}; in brackets 95 % intervals over pairs and words."
     )
