@@ -39,7 +39,7 @@ def ask(
     text: Annotated[str, typer.Argument(help="A word or a text; - to read it from standard input.")],
     bridge: Annotated[
         str | None,
-        typer.Option(help="Bridge, or several in a row: en,fr. By default the first in the ranking; '' for none."),
+        typer.Option(help="Bridge, or several in a row: en,fr. By default the recommended one; '' for none."),
     ] = None,
     candidates: Annotated[
         str | None, typer.Option(help="Bridges to choose from: en,fr,sw. Default: the paper's 15 without the pair.")
@@ -101,7 +101,7 @@ def ask(
         if not ranking.order:
             raise InputError(f"No candidate could be ranked for {s.name} to {t.name}; name a bridge with --bridge.")
         bridges = ranking.order[:1]
-        why = "it stands out in the ranking" if ranking.stands_out else "first in the ranking, though none stands out"
+        why = f"chosen by {ranking.way}"
     if engine is None:
         assert opened is not None
         engine = Local(Measurements(opened, cache, reporter), chat=chat_template)

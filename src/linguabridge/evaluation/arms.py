@@ -111,7 +111,7 @@ class _Arms:
             self.notes.append(f"There is no arm through {way}: {error}")
 
     def _first(self) -> Language | None:
-        """The bridge that is recommended, or first in the ranking; None where there is no ranking."""
+        """The bridge that is recommended; None where none was asked for, or none can be."""
         if self.ranking is None or RECOMMENDED not in self.settings.arms:
             return None
         if not self.ranking.order:
@@ -121,13 +121,11 @@ class _Arms:
 
     def _recommended(self, first: Language) -> None:
         assert self.ranking is not None
-        if not self.ranking.stands_out:
-            self.notes.append(f"No bridge stands out for this pair; {first.name} is the first in the ranking.")
+        self.notes.append(f"{first.name} is recommended by {self.ranking.way}.")
         if first in self.plan.pair.bridges:
-            self.notes.append(f"The first in the ranking is {first.name}, which is an arm already.")
+            self.notes.append(f"The recommended bridge, {first.name}, is an arm already.")
             return
-        standing = "recommended" if self.ranking.stands_out else "first in ranking"
-        self._add(RECOMMENDED, f"via {first.name} ({standing})", self._rows(first))
+        self._add(RECOMMENDED, f"via {first.name} (recommended)", self._rows(first))
 
     def _dictionary(self, bridge: Language) -> None:
         try:

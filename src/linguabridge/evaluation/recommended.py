@@ -22,12 +22,12 @@ class Recommended:
     """Candidates, the best first.
 
     Attributes:
-        order: of candidates that could be ranked.
-        stands_out: whether the first is recommended, and does not merely come first.
+        order: of candidates that the way of choosing says something of; the first is recommended.
+        way: the way of choosing, in words.
     """
 
     order: tuple[Language, ...]
-    stands_out: bool
+    way: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def read_earlier(file: Path) -> Earlier:
             file=file,
             sha256=hashlib.sha256(content).hexdigest(),
             pair=(str(body["source"]["code"]), str(body["target"]["code"])),
-            ranking=Recommended(tuple(map(parse, ranked)), body["bridge"] is not None),
+            ranking=Recommended(tuple(map(parse, ranked)), str(body["chosen"]["title"])),
             model=str(body["model"]),
             weights=str(body["identity"]["weights"]),
             seed=body["settings"]["seed"],
@@ -139,4 +139,4 @@ def computed(
         reporter=reporter,
     )
     ranked = [code for code, score in result.chosen.scores.items() if score is not None]
-    return Recommended(tuple(result.language(code) for code in ranked), result.bridge is not None)
+    return Recommended(tuple(result.language(code) for code in ranked), result.chosen.title)

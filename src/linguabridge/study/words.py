@@ -67,9 +67,12 @@ def ways_sentences(result: Study, main: Analysis) -> str:
 
 
 def best_way(result: Study) -> str:
-    """The way with the least regret on the pairs for development, or on all there are; random never is."""
+    """The way with the least regret on the pairs for development, or on all there are.
+
+    Of those that `recommend` can go by: not random, and nothing learnt from pairs whose best bridge is known.
+    """
     rows = result.analysis(DEVELOPMENT_SET) or result.analyses[0]
-    return next(one.way for one in rows.ways if one.way != RANDOM)
+    return next(one.way for one in rows.ways if one.way in WAYS and one.way != RANDOM)
 
 
 def best_policy(result: Study) -> str:
