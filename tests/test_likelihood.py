@@ -67,7 +67,7 @@ def test_small_batches_change_nothing(
 ) -> None:
     model = tiny_loaded(family)
     whole = option_log_probabilities(model, PROMPTS, OPTIONS)
-    monkeypatch.setattr(likelihood, "_LOGITS", logits)
+    monkeypatch.setattr(likelihood, "LOGITS", logits)
     done: list[float] = []
     np.testing.assert_allclose(
         option_log_probabilities(model, PROMPTS, OPTIONS, advance=done.append), whole, rtol=1e-4, atol=2e-4

@@ -10,18 +10,16 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
+from linguabridge.projection import LOGITS, Projection, log_normaliser, projection
 
-_LOGITS = 2**27  # held at once: 0.5 GB in float32, 512 positions of a vocabulary of 262k
 _WORTH_SHARING = 32  # tokens, at least, that another pass through the model must save: about what its overhead costs
 _CACHED = 2**14  # tokens whose keys and values are held at once on a CPU, about
 _CACHED_PART = 4  # on a GPU they may take this part of its memory: they are copied, and the pass itself needs room
@@ -68,9 +66,9 @@ def option_log_probabilities(
         _Item(some, model.encode(prompt) if whole else None) for prompt, some in zip(prompts, encoded, strict=True)
     ]
     out = np.zeros((len(prompts), sizes.pop()))
-    with torch.inference_mode(), _projection(model) as project:
+    with torch.inference_mode(), projection(model) as project:
         vocabulary = model.model.config.get_text_config(decoder=True).vocab_size
-        solver = _Solver(model, project, items, out, _LOGITS // vocabulary, _cached(model), advance)
+        solver = _Solver(model, project, items, out, LOGITS // vocabulary, _cached(model), advance)
         order = sorted(range(len(items)), key=lambda number: items[number].stem)
         solver.solve(order, 0, None)
     if not np.isfinite(out).all():
@@ -140,7 +138,7 @@ class _Solver:
     """Walks the tree of common beginnings: each runs once, and its key/value cache serves all that begin with it."""
 
     model: LanguageModel
-    project: _Projection
+    project: Projection
     items: list[_Item]
     out: NDArray[np.float64]
     scored: int  # positions whose logits are held at once, about
@@ -212,7 +210,7 @@ class _Solver:
         known = torch.tensor([[token] for _, _, token in within], device=device, dtype=torch.long)
         n = len(within)
         picked = [logits[:n].gather(1, known.view(n, 1)), logits[n:].gather(1, last)]
-        normal = _log_normaliser(logits)
+        normal = log_normaliser(logits)
         total = (picked[1].float() - normal[n:]).double()
         if within:
             rows = torch.tensor([row for row, _, _ in within], device=device)
@@ -230,18 +228,8 @@ class _Solver:
             targets = torch.tensor([[token] for i in part for token in tails[i][1:]], device=device)
             values = logits.gather(1, targets).float()
             rows = torch.tensor([i for i in part for _ in tails[i][1:]], device=device)
-            total.index_add_(0, rows, (values - _log_normaliser(logits))[:, 0].double())
+            total.index_add_(0, rows, (values - log_normaliser(logits))[:, 0].double())
         return total.view(len(items), k).cpu().numpy()
-
-
-def _log_normaliser(logits: Tensor) -> Tensor:
-    """Log of the sum of exponentials of each row, shape (rows, 1), in float32. Overwrites float32 logits.
-
-    In place, a vocabulary of 262k words costs a fraction of what torch.logsumexp does, which writes copies of it.
-    """
-    logits = logits.float()
-    largest = logits.amax(1, keepdim=True)
-    return logits.sub_(largest).exp_().sum(1, keepdim=True).log_().add_(largest)
 
 
 def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -270,44 +258,3 @@ def _packed(numbers: list[int], sizes: list[int], budget: int) -> Iterator[list[
         held += size
     if part:
         yield part
-
-
-@dataclass
-class _Projection:
-    """Runs the model so that its vocabulary projection sees chosen positions only.
-
-    The positions are picked on the way into the output embedding; what a family does after it (soft caps, scales) is
-    done by the family's own code.
-    """
-
-    model: LanguageModel
-    positions: Tensor | None = None
-
-    def __call__(self, ids: Tensor, positions: Tensor, cache: object | None = None) -> tuple[Tensor, object]:
-        """Logits of shape (positions, vocabulary) at flat positions into (row, token), and the key/value cache.
-
-        Logits are on the device of ``ids``; a model over several devices may make them on another.
-        """
-        self.positions = positions
-        output = self.model.model(input_ids=ids, use_cache=True, past_key_values=cache)
-        return output.logits[0].to(ids.device), output.past_key_values
-
-    def pick(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Hook before the output embedding: keep the chosen positions."""
-        assert self.positions is not None
-        hidden = inputs[0]
-        positions = self.positions.to(hidden.device)
-        return (hidden.reshape(-1, hidden.shape[-1]).index_select(0, positions)[None], *inputs[1:])
-
-
-@contextmanager
-def _projection(model: LanguageModel) -> Iterator[_Projection]:
-    head = model.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    if head is None:
-        raise ModelError(f"{model.name} has no vocabulary projection; likelihoods need a causal language model.")
-    projection = _Projection(model)
-    handle = head.register_forward_pre_hook(projection.pick)
-    try:
-        yield projection
-    finally:
-        handle.remove()

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from linguabridge.batches import token_budget
 from linguabridge.collect import LONGEST_LINE
 from linguabridge.errors import InputError, ModelError
-
-# A pass whose logits are those of chosen positions, soft caps and scales included, is the same for both modules.
-from linguabridge.likelihood import _LOGITS, _log_normaliser, _projection
 from linguabridge.model import LanguageModel
+from linguabridge.projection import LOGITS, log_normaliser, projection
 from linguabridge.texts import MAX_LENGTH
 
 
@@ -195,8 +193,8 @@ def _bits(
     out = np.zeros(len(asked))
     device = model.device
     vocabulary = model.model.config.get_text_config(decoder=True).vocab_size
-    with torch.inference_mode(), _projection(model) as project:
-        for part in _together(asked, token_budget(device), max(1, _LOGITS // vocabulary)):
+    with torch.inference_mode(), projection(model) as project:
+        for part in _together(asked, token_budget(device), max(1, LOGITS // vocabulary)):
             length = max(len(asked[i][0]) for i in part)
             # Padded on the right: what a causal model computes at a token does not depend on what follows it.
             ids = torch.tensor([asked[i][0] + [0] * (length - len(asked[i][0])) for i in part], device=device)
@@ -205,7 +203,7 @@ def _bits(
             targets = torch.tensor([[asked[part[row]][0][position]] for row, position in at], device=device)
             logits, _ = project(ids, before)
             picked = logits.gather(1, targets).float()  # before the next line overwrites them
-            values = (picked - _log_normaliser(logits))[:, 0].double().cpu().numpy()
+            values = (picked - log_normaliser(logits))[:, 0].double().cpu().numpy()
             np.add.at(out, [part[row] for row, _ in at], -values / np.log(2))
             advance(float(len(at)))
     if not np.isfinite(out).all():
