@@ -92,8 +92,19 @@ def test_agreement_and_ceiling_are_kendalls_of_the_halves() -> None:
         np.testing.assert_allclose(agreement(known, singles)(one)[row], expected)
         halves_agree = stats.kendalltau(one.first[row, singles], one.second[row, singles]).statistic
         np.testing.assert_allclose(ceiling(singles)(one)[row], halves_agree)
-    # A candidate without a score ties with nobody and beats nobody: its pairs count as no agreement.
-    assert np.isfinite(agreement(scores, singles)(one)).all()
+    # A candidate without a score ties with every other; the rest is ordered as it is.
+    whole = one.whole[:, singles]
+    for row, found in enumerate(agreement(scores, singles)(one)):
+        pairs = [(0, 2), (0, 3), (2, 3)]
+        same = sum(np.sign(scores[i] - scores[j]) * np.sign(whole[row, i] - whole[row, j]) for i, j in pairs)
+        assert found == pytest.approx(same / np.sqrt(3 * 6))
+
+
+def test_arms_that_are_equal_stay_so_whatever_the_halves() -> None:
+    values = np.tile((RNG.random(149) < 0.4).astype(float), (3, 1))
+    found = halves(values, 50, RNG, resample=False)
+    assert (found.whole == found.whole[:, :1]).all()
+    assert not agreement(np.arange(3.0), np.arange(3))(found).any()
 
 
 def test_the_oracle_does_not_flatter_itself() -> None:
@@ -154,11 +165,16 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regret, "HALVINGS", 5)
     rng = np.random.default_rng(4)
     inside = 0
+    points, widths = [], []
     for trial in range(80):
         values = {(str(i), "x"): noisy([0.5, 0.55 + rng.normal(0, 0.03)], 60, rng) for i in range(12)}
         found = Draws(values, trial).mean({pair: minus(gained(only(2, 1)), gained(only(2, 0))) for pair in values})
         inside += found.low <= 0.05 <= found.high
-    assert inside >= 66  # binomial with p = .9: fewer happen once in two hundred; percentile intervals are a bit narrow
+        points.append(found.value)
+        widths.append(found.high - found.low)
+    assert inside >= 66  # binomial with p = .9: fewer happen once in two hundred
+    # Nor are they too wide: as wide as the spread of such means over trials says, give or take.
+    assert np.mean(widths) == pytest.approx(2 * 1.96 * np.std(points), rel=0.3)
 
 
 def test_within_noise() -> None:

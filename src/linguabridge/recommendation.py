@@ -94,14 +94,14 @@ class Recommendation:
 
     @property
     def route(self) -> Arm | None:
-        """What to do: of the check's ways that are shown to help the one with the highest score, else direct.
+        """What to do: of the check's ways that are shown to help the one that gains most, else direct.
 
         None without a check.
         """
         if self.check is None:
             return None
-        helping = [arm for arm in self.check.arms[1:] if arm.effect == HELPS]
-        return max(helping, key=lambda arm: arm.mrr.value, default=self.check.arm(None))
+        helping = [(arm.fair.mrr.value, arm) for arm in self.check.arms[1:] if arm.fair and arm.effect == HELPS]
+        return max(helping, key=lambda one: one[0])[1] if helping else self.check.arm(None)
 
     def summary(self) -> str:
         """The answer in words."""

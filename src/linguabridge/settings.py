@@ -29,7 +29,7 @@ WAYS_TO_CHOOSE = (
     "correlation-min", "correlation-mean", "correlation-harmonic", "hidden-cka", "tokens", "family", "bits", "hub",
     "hub-hidden", "central", "hops", "first-hop", "second-hop",
 )  # fmt: skip
-CHOOSE_BY, FALLBACK = "hub-hidden", "english"
+CHOOSE_BY = FALLBACK = "english"
 SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
 BRIDGE_SETS = ("rest", "between", "specific")  # made in linguabridge.neuron_ranking
 

@@ -119,6 +119,9 @@ def why(result: Recommendation) -> str:
         said = (
             f"{result.language(scored[0][0]).name} is the only candidate that can be scored, so nothing was compared."
         )
+    elif chosen.way == "english":
+        names = [result.language(code).name for code, _ in scored[:3] if _ is not None and _ > -10]
+        said = f"The bridge was chosen in a fixed order, from nothing in the model: {', then '.join(names)}."
     elif len(tied) > 1:
         names = [result.language(code).name for code in tied]
         said = f"{listed(names)} score alike by {chosen.title}; the first of them is taken."

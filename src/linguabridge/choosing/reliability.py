@@ -52,6 +52,8 @@ def reliability(way: str, *, weights: str, bridge_words: str) -> Reliability | N
 @lru_cache(maxsize=1)
 def _studies() -> tuple[dict[str, Any], ...]:
     folder = files("linguabridge").joinpath("data", "studies")
+    if not folder.is_dir():
+        return ()
     found = sorted((one for one in folder.iterdir() if one.is_dir()), key=lambda one: one.name)
     return tuple(json.loads(one.joinpath("study.json").read_text(encoding="utf-8")) for one in found)
 

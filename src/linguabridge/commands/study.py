@@ -35,6 +35,9 @@ def study(
     words: Annotated[int, typer.Option(help="Words asked in each pair, at most; 40 or more.")] = 150,
     tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most.")] = 2000,
     probes: Annotated[int, typer.Option(help="Words to ask the model, to find those it understands.")] = 200,
+    ways: Annotated[
+        str | None, typer.Option(help="Ways of choosing to compare, between commas; by default all.", metavar="WAYS")
+    ] = None,
     no_exact: Annotated[
         bool, typer.Option("--no-exact", help="Ask for no greedy answers beside ranks; a quarter less time.")
     ] = False,
@@ -47,7 +50,10 @@ def study(
         Path | None,
         typer.Option("--from", help="Analyse a finished study's ranks anew; asks no model.", metavar="FOLDER"),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for study.json and the ranks of all words.")] = Path("study"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for study.json and the ranks of all words.", show_default="study, or that of --from"),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
@@ -60,11 +66,17 @@ def study(
 
     Examples: `linguabridge study` · `linguabridge study ar:he en:sw --words 60` · `linguabridge study --from ./study`
     """
+    from linguabridge.settings import WAYS_TO_CHOOSE
     from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs
 
     if again and pairs:
         raise InputError("--from analyses the pairs of a finished study; name no pairs beside it.")
+    out = out or again or Path("study")
     check_writable(out, json_file)
+    from linguabridge.study.files import check_folder
+
+    if out != again:
+        check_folder(out)
     if again:
         from linguabridge.study.files import read_study
 
@@ -79,15 +91,14 @@ def study(
             tokens=tokens,
             probes=probes,
             exact=not no_exact,
+            ways=several(ways) or WAYS_TO_CHOOSE,
             seed=seed,
             candidates=parse_candidates(several(candidates)),
         )
         from linguabridge.hardware import set_threads
         from linguabridge.model import ModelOptions
-        from linguabridge.study.files import check_folder
         from linguabridge.study.study import study as run
 
-        check_folder(out)
         set_threads()
         options = ModelOptions(device, dtype, taps, trust_remote_code)
         with recorded(TerminalReporter(), out) as reporter:

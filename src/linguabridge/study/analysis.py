@@ -154,7 +154,7 @@ def analyse(
     draws = Draws(values, seed)
     singles = {one.pair: np.array([one.arms.index(code) for code in one.candidates]) for one in pairs}
     scores = {one.pair: {**_arrays(one), **left_out(one, everything)} for one in pairs}
-    names = list(scores[pairs[0].pair])
+    names = [name for name in scores[pairs[0].pair] if all(name in one for one in scores.values())]
     picks = {
         way: {one.pair: _spread(one, singles[one.pair], picks_of(scores[one.pair][way])) for one in pairs}
         for way in names

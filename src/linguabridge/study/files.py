@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from linguabridge.cache import write_atomically
+from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.json_values import write_json
 from linguabridge.study.measured import MeasuredPair
@@ -113,9 +114,10 @@ def read_study(folder: Path) -> Study:
         known = {f.name for f in dataclasses.fields(StudySettings)}
         asked = {name: value for name, value in body["settings"].items() if name in known}
         asked["pairs"] = tuple((source, target) for source, target in asked["pairs"])
-        asked["candidates"] = tuple(asked["candidates"])
+        asked["candidates"], asked["ways"] = tuple(asked["candidates"]), tuple(asked["ways"])
+        asked["lexicon_dir"] = Path(asked["lexicon_dir"]) if asked.get("lexicon_dir") else None
         settings = StudySettings(**asked)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
     return Study(body["model"], body["identity"], settings, pairs, analyses(pairs, seed=settings.seed))
 
@@ -140,6 +142,7 @@ def _pair(body: dict[str, Any], ranks: dict[str, list[Any]], hops: dict[str, lis
         scores={
             way: tuple(np.nan if value is None else float(value) for value in some)
             for way, some in body["scores"].items()
+            if way in WAYS  # one that is no longer offered has no title either
         },
         first_hop=_hop(hops, source, target, 1, len(body["candidates"])),
         second_hop=_hop(hops, source, target, 2, len(body["candidates"])),
@@ -156,7 +159,7 @@ def _body(folder: Path) -> dict[str, Any]:
     path = folder / STUDY
     try:
         body = json.loads(path.read_text("utf-8"))
-        if not {"pairs", "analyses", "settings", "model"} <= set(body):
+        if not {"pairs", "analyses", "settings", "model", "identity"} <= set(body):
             raise ValueError("no study")
     except FileNotFoundError as error:
         raise InputError(f"There is no study in {folder}: {STUDY} does not exist.") from error

@@ -10,6 +10,7 @@ from linguabridge.errors import InputError
 from linguabridge.evaluation.glosses import word_list
 from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, Lexicon, normalise_word, split
+from linguabridge.settings import FEWEST_PROBES
 from linguabridge.study.settings import FEWEST_WORDS, TEST_SHARE, StudySettings
 
 
@@ -47,6 +48,11 @@ def pair_items(
     Raises:
         InputError: too few words are left.
     """
+    if len(candidates) < 2:
+        raise InputError(
+            f"A choice from {source.name} to {target.name} needs two candidates or more besides these two; name more "
+            "--candidates."
+        )
     pair = lexicon.pair(source, target)
     drawn = split(pair, probes=settings.probes, check=len(pair.entries), seed=settings.seed, share=TEST_SHARE)
     known = {one.code: word_list(lexicon, source, one) for one in candidates}
@@ -71,6 +77,11 @@ def pair_items(
             f"{pair.lexicon} has only {len(kept)} words from {source.name} to {target.name} that every bridge has a "
             f"word for ({n_copied} more are the same in a bridge and {target.name}); a study needs {FEWEST_WORDS}: "
             "leave the pair out, or name fewer --candidates."
+        )
+    if len(drawn.probes) < FEWEST_PROBES:
+        raise InputError(
+            f"{pair.lexicon} has only {len(drawn.probes)} words to probe with from {source.name} to {target.name}, and "
+            f"{FEWEST_PROBES} are needed: leave the pair out, or take another --lexicon."
         )
     return PairItems(
         source=source,

@@ -24,6 +24,8 @@ from linguabridge.study.settings import TEST_SHARE, StudySettings
 from linguabridge.texts import load_text
 
 Pair = tuple[str, str]
+ALWAYS = ("english", "random")  # what every other way is compared with
+HOPPING = {"hops", "first-hop", "second-hop"}
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,7 @@ class MeasuredPair:
         return "en" in self.pair
 
 
-def measure_pair(
-    measure: Measurements, pair: Pair, settings: StudySettings, cache: Cache, ways: Sequence[Way] = tuple(WAYS.values())
-) -> MeasuredPair:
+def measure_pair(measure: Measurements, pair: Pair, settings: StudySettings, cache: Cache) -> MeasuredPair:
     """Measure a pair whole.
 
     Raises:
@@ -85,7 +85,8 @@ def measure_pair(
     lexicon, items = materials(pair, settings, cache)
     grid = run_pair(measure, items, settings.bridge_words, exact=settings.exact)
     evidence = _evidence(measure, lexicon, items, settings)
-    scores = {way.name: tuple(float(value) for value in way.score(evidence)) for way in ways}
+    scores = {way.name: _scores(way, evidence) for way in WAYS.values() if way.name in {*settings.ways, *ALWAYS}}
+    hops = items.candidates if set(settings.ways) & HOPPING else ()
     return MeasuredPair(
         source=items.source.code,
         target=items.target.code,
@@ -98,9 +99,17 @@ def measure_pair(
         as_direct=grid.as_direct.mean(axis=1),
         n_copied=items.n_copied,
         scores=scores,
-        first_hop=_hops([(items.source, one) for one in items.candidates], evidence),
-        second_hop=_hops([(one, items.target) for one in items.candidates], evidence),
+        first_hop=_hops([(items.source, one) for one in hops], evidence, len(items.candidates)),
+        second_hop=_hops([(one, items.target) for one in hops], evidence, len(items.candidates)),
     )
+
+
+def _scores(way: Way, evidence: Evidence) -> tuple[float, ...]:
+    """What a way gives each candidate; NaN for all where it cannot say anything of this pair (an empty set, say)."""
+    try:
+        return tuple(float(value) for value in way.score(evidence))
+    except InputError:
+        return (float("nan"),) * len(evidence.codes)
 
 
 def materials(pair: Pair, settings: StudySettings, cache: Cache) -> tuple[Lexicon, PairItems]:
@@ -136,13 +145,11 @@ def _evidence(measure: Measurements, lexicon: Lexicon, items: PairItems, setting
     )
 
 
-def _hops(hops: Sequence[tuple[Language, Language]], evidence: Evidence) -> NDArray[np.int64]:
+def _hops(hops: Sequence[tuple[Language, Language]], evidence: Evidence, candidates: int) -> NDArray[np.int64]:
     found = [evidence.hop(first, second) for first, second in hops]
-    if all(one is None for one in found):
-        raise InputError("No hop of this pair has enough words in any lexicon.")
-    width = max(len(one) for one in found if one is not None)
-    out = np.zeros((len(found), width), np.int64)
-    for row, one in zip(out, found, strict=True):
+    width = max((len(one) for one in found if one is not None), default=0)
+    out = np.zeros((candidates, width), np.int64)
+    for row, one in zip(out, found, strict=False):
         if one is not None:
             row[: len(one)] = one
     return out

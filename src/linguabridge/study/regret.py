@@ -2,9 +2,10 @@
 
 The best of many noisy arms looks better than it is. So the oracle is picked on one half of a pair's words and scored on
 the other (cross-fitting), both ways and over many halvings; what is chosen is scored on the same half. All statistics
-are functions of the arms' means in two halves, which are drawn once: for the point value halvings without resampling,
-for the interval pairs drawn with replacement and, in each half, words too. Halves are cut before words are resampled,
-so that no word is in both.
+are functions of the arms' means in two halves, which are drawn once for all of them.
+
+Intervals are over pairs. A pair's value is measured on its words, so what pairs differ by holds the noise of words,
+too; resampling words on top would count that twice. Only where there is a single pair, words are resampled.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from linguabridge.paired import Interval
 Array = NDArray[np.float64]
 
 HALVINGS = 400  # for a point value
-SAMPLES = 1000  # for an interval
+SAMPLES = 2000  # for an interval
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,17 @@ class Halves:
     Attributes:
         first: shape (draws, arms).
         second: likewise, of the other words.
+        share: of all words, those in the first half.
     """
 
     first: Array
     second: Array
+    share: float = 0.5
+
+    @property
+    def whole(self) -> Array:
+        """Means over all words, shape (draws, arms), without the rounding by which equal ones would differ."""
+        return np.asarray(np.round(self.share * self.first + (1 - self.share) * self.second, 9))
 
 
 def halves(values: Array, draws: int, rng: np.random.Generator, *, resample: bool) -> Halves:
@@ -54,7 +62,7 @@ def halves(values: Array, draws: int, rng: np.random.Generator, *, resample: boo
         at = np.take_along_axis(part, rng.integers(part.shape[1], size=part.shape), axis=1) if resample else part
         times = np.bincount((rows + at).ravel(), minlength=draws * words).reshape(draws, words)
         found.append(times @ values.T / part.shape[1])
-    return Halves(*found)
+    return Halves(found[0], found[1], cut / words)
 
 
 # A statistic of one pair: halves in, a value a draw out.
@@ -67,7 +75,7 @@ def gained(picks: Array) -> Statistic:
     Args:
         picks: probability of picking each arm, shape (arms,).
     """
-    return lambda one: np.asarray((one.first + one.second) @ picks / 2)
+    return lambda one: np.asarray(one.whole @ picks)
 
 
 def best(allowed: NDArray[np.bool_]) -> Statistic:
@@ -126,56 +134,60 @@ class Draws:
     def __init__(self, values: Mapping[tuple[str, str], Array], seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.pairs = list(values)
-        self._plain = {pair: halves(one, HALVINGS, rng, resample=False) for pair, one in values.items()}
-        self._resampled = {pair: halves(one, SAMPLES, rng, resample=True) for pair, one in values.items()}
-        self._chosen = rng.random((SAMPLES, len(self.pairs)))
+        self._halves = {pair: halves(one, HALVINGS, rng, resample=False) for pair, one in values.items()}
+        n = len(self.pairs)
+        self._chosen = rng.integers(n, size=(SAMPLES, n))
+        self._resampled = halves(values[self.pairs[0]], SAMPLES, rng, resample=True) if n == 1 else None
 
     def mean(self, statistics: Mapping[tuple[str, str], Statistic]) -> Interval:
-        """Mean over the pairs named, with a 95 % interval over pairs and words.
+        """Mean over the pairs, with a 95 % bootstrap interval.
 
-        Pairs are drawn with replacement in each draw, then means are taken. The interval is the draws' spread around
-        the point value: resampled words are noisier than the words themselves, by which an oracle or a correlation is
-        lower in the draws, and their percentiles as they are would be off by that.
+        The interval is the spread of the draws' means around the point value: of pairs drawn with replacement, widened
+        by sqrt(P / (P − 1)), by which the bootstrap of P values is too narrow; of one pair's words, if it is alone.
         """
-        pairs = [pair for pair in self.pairs if pair in statistics]
-        value = float(np.mean([statistics[pair](self._plain[pair]).mean() for pair in pairs]))
-        drawn = np.stack([statistics[pair](self._resampled[pair]) for pair in pairs], axis=1)
-        at = (self._chosen[:, : len(pairs)] * len(pairs)).astype(int)
-        means = np.take_along_axis(drawn, at, axis=1).mean(axis=1)
-        low, high = value + np.quantile(means - means.mean(), [0.025, 0.975])
+        values = np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
+        value = float(values.mean())
+        if self._resampled is not None:
+            drawn = statistics[self.pairs[0]](self._resampled)
+            spread = drawn - drawn.mean()
+        else:
+            n = len(values)
+            spread = (values[self._chosen].mean(axis=1) - value) * np.sqrt(n / (n - 1))
+        low, high = value + np.quantile(spread, [0.025, 0.975])
         return Interval(value, float(low), float(high))
 
     def each(self, pair: tuple[str, str], statistic: Statistic) -> float:
         """Value of one pair, over halvings."""
-        return float(statistic(self._plain[pair]).mean())
+        return float(statistic(self._halves[pair]).mean())
 
 
 def kendall(left: Array, right: Array) -> Array:
-    """Kendall's tau-b of the last axis; NaN where one side is all equal.
+    """Kendall's tau-b of the last axis; NaN where one side is all equal. What is NaN in it ties with everything.
 
     Args:
         left: shape (…, n).
         right: likewise, broadcast against ``left``.
     """
     i, j = np.triu_indices(left.shape[-1], 1)
-    a, b = np.sign(left[..., i] - left[..., j]), np.sign(right[..., i] - right[..., j])
+    with np.errstate(invalid="ignore"):  # infinite scores of equal sign tie, too
+        a, b = (np.nan_to_num(np.sign(one[..., i] - one[..., j])) for one in (left, right))
     with np.errstate(invalid="ignore", divide="ignore"):
         norm = np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
         return np.asarray(np.where(norm > 0, (a * b).sum(-1) / np.where(norm > 0, norm, 1), np.nan))
 
 
 def agreement(scores: Array, singles: NDArray[np.int64]) -> Statistic:
-    """Kendall's τ between scores and measured accuracies, over all words of a draw; NaN counts as no agreement.
+    """Kendall's τ between scores and measured accuracies, over all words of a draw; 0 where nothing is ordered.
 
     Args:
         scores: of the candidates.
         singles: numbers of their arms.
     """
-    return lambda one: np.nan_to_num(kendall(scores[None, :], (one.first + one.second)[:, singles]))
+    return lambda one: np.nan_to_num(kendall(scores[None, :], one.whole[:, singles]))
 
 
 def ceiling(singles: NDArray[np.int64]) -> Statistic:
-    """Kendall's τ between the accuracies of two halves: what noise leaves for any score to reach."""
+    """Kendall's τ between the accuracies of two halves of the words, both of which are noisy."""
     return lambda one: np.nan_to_num(kendall(one.first[:, singles], one.second[:, singles]))
 
 

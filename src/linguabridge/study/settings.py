@@ -9,13 +9,14 @@ from pathlib import Path
 from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES
-from linguabridge.settings import DICTIONARY, check_bridge_words
+from linguabridge.settings import DICTIONARY, WAYS_TO_CHOOSE, Settings, check_bridge_words
 
 # Pairs of the paper's languages. Those for development were looked at while ways of choosing were made and a default
 # was picked; what is said of the ways rests on the others. A third of either has English as source or target.
-DEVELOPMENT = ("ar:he", "id:tl", "zh:ja", "fi:hu", "sw:ar", "en:tl", "zh:en", "en:fi")
+# No pair is the reverse of one of the other set, whose words it would share; words of one source language do recur.
+DEVELOPMENT = ("ar:he", "he:ar", "id:tl", "tl:id", "zh:ja", "fi:hu", "en:tl", "zh:en")
 REPORTED = (
-    "he:ar", "tl:id", "ar:sw", "id:sw", "de:hu", "sw:de", "es:tl", "ja:fi", "en:sw", "en:he", "hu:en", "ja:en",
+    "ar:sw", "id:sw", "sw:de", "de:hu", "es:tl", "ja:fi", "it:he", "en:sw", "en:he", "en:fi", "hu:en", "ja:en",
 )  # fmt: skip
 CHAINS = (2, 3)  # numbers of bridges in one prompt
 VOTED = "&"  # between the codes of bridges whose prompts' likelihoods are summed, in the name of an arm
@@ -39,6 +40,7 @@ class StudySettings:
         tokens: of text read for each language, at most.
         probes: entries the model is asked, to find those it understands, and to measure hops on.
         exact: ask for greedy answers beside ranks.
+        ways: names of the ways of choosing to compare; ``english`` and ``random`` are always among them.
         seed: of every draw.
     """
 
@@ -51,11 +53,14 @@ class StudySettings:
     tokens: int = 2000
     probes: int = 200
     exact: bool = True
+    ways: tuple[str, ...] = WAYS_TO_CHOOSE
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in one sentence."""
         check_bridge_words(self.bridge_words)
+        for way in self.ways:
+            Settings(tokens=self.tokens, probes=self.probes, choose_by=way)  # refuses what is unknown or too few
         if self.words < FEWEST_WORDS:
             raise InputError(f"--words {self.words} is too few to tell bridges apart; give at least {FEWEST_WORDS}.")
 
@@ -82,7 +87,7 @@ def parse_candidates(names: Sequence[str] | None) -> tuple[str, ...]:
     """Codes of the bridges to try; the paper's languages for None.
 
     Raises:
-        InputError: an unknown language, or fewer than two.
+        InputError: an unknown language, or fewer than four.
     """
     if names is None:
         return PAPER_LANGUAGES

@@ -144,6 +144,9 @@ def stability(
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     lexicons = ((settings.lexicon, settings.lexicon_dir), (other, other_dir))
+    for name, folder in lexicons:  # a misspelt one is named before the work, not taken for one without the pair
+        source, target = map(languages.parse, pairs[0])
+        load_lexicon(name, directory=folder, source=source, target=target, cache_dir=cache.root / "lexicons")
     found = []
     for number_, pair in enumerate(pairs, 1):
         reporter.say(f"Pair {number_} of {len(pairs)}: {pair[0]} → {pair[1]}")

@@ -6,9 +6,9 @@ from rich.table import Table
 
 from linguabridge.study.analysis import Analysis
 from linguabridge.study.results import Study
-from linguabridge.study.words import SETS, TITLES
+from linguabridge.study.words import SETS, TITLES, signed, with_interval
 from linguabridge.tables import new_table
-from linguabridge.words import interval, number, share
+from linguabridge.words import number, share
 
 _POLICIES = 12  # rows
 
@@ -16,21 +16,18 @@ _POLICIES = 12  # rows
 def ways_table(one: Analysis) -> Table:
     """All ways of choosing one bridge, the least regret first."""
     table = new_table(f"Ways of choosing one bridge, on {len(one.pairs)} {SETS[one.name]} ({one.metric})")
-    for name in ("way", "regret", "95 % interval", "over English", "95 % interval", "fine", "τ", "95 % interval"):
+    for name in ("way", "regret", "over English", "fine", "τ"):
         table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
     for way in one.ways:
         table.add_row(
             way.way,
-            number(way.regret.value),
-            interval(way.regret.low, way.regret.high),
-            number(way.over_english.value, sign=True),
-            interval(way.over_english.low, way.over_english.high, sign=True),
+            with_interval(way.regret),
+            signed(way.over_english),
             share(way.fine),
             number(way.tau.value) if way.tau else "–",
-            interval(way.tau.low, way.tau.high) if way.tau else "",
         )
     table.caption = (
-        f"regret: lost against the best bridge, picked on half of the words and scored on the other "
+        f"In brackets: 95 % intervals. regret: lost against the best bridge, picked on half of the words and scored on the other "
         f"({number(one.oracle.value)} on average). over English: gained over always English, or the best fixed bridge "
         f"where English is in the pair. fine: pairs whose pick is the best or not shown to be worse. τ: Kendall's, "
         f"of scores with measured accuracies; two halves of the words agree by {number(one.ceiling.value)}."
@@ -41,7 +38,7 @@ def ways_table(one: Analysis) -> Table:
 def policies_table(one: Analysis) -> Table:
     """Direct, single bridges, chains and votes, the best first."""
     table = new_table(f"Direct, one bridge or several, on {len(one.pairs)} {SETS[one.name]} ({one.metric})")
-    for name in ("policy", "score", "over English", "95 % interval", "over direct", "95 % interval"):
+    for name in ("policy", "score", "over English", "over direct"):
         table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
     always = {"direct", "english", "english or direct", "random"}
     shown = [
@@ -53,10 +50,8 @@ def policies_table(one: Analysis) -> Table:
         table.add_row(
             row.policy,
             number(row.score.value),
-            number(row.over_english.value, sign=True),
-            interval(row.over_english.low, row.over_english.high, sign=True),
-            number(row.over_direct.value, sign=True),
-            interval(row.over_direct.low, row.over_direct.high, sign=True),
+            signed(row.over_english),
+            signed(row.over_direct),
         )
     table.caption = (
         "chain: several bridges in one prompt. vote: likelihoods of separate prompts summed. or direct: bridged only "

@@ -15,7 +15,7 @@ from linguabridge.words import interval, listed, number, share
 
 TITLES = {
     **{way.name: way.title for way in WAYS.values()},
-    HABIT: "how useful a bridge was in the other pairs (no pair's own words)",
+    HABIT: "how useful a bridge was in the other pairs",
     COMBINED: "ridge regression over the scores of twelve ways, fitted on the other pairs",
 }
 SETS = {
@@ -34,34 +34,38 @@ def summary(result: Study) -> str:
 def paragraphs(result: Study) -> list[str]:
     """What the study says: of the ways of choosing, of going direct and of several bridges; then what it rests on."""
     main = result.main
-    policies = f"{policy_sentences(main)}{exact_sentence(result)}"
+    policies = f"{policy_sentences(result, main)}{exact_sentence(result)}"
     return [ways_sentences(result, main), policies, decision_sentences(main), basis(result)]
 
 
 def ways_sentences(result: Study, main: Analysis) -> str:
     """Which way of choosing one bridge loses least, and whether it beats the obvious ones."""
     first = best_way(result)
-    own = main.way(first)
-    english, random = main.way(ENGLISH), main.way(RANDOM)
+    own, english, random = main.way(first), main.way(ENGLISH), main.way(RANDOM)
+    apart = main.name == REPORTED_SET and result.analysis(DEVELOPMENT_SET) is not None
     chosen = (
-        "chosen on the pairs for development" if result.analysis(DEVELOPMENT_SET) and main.name != "all" else "best"
+        "that did best on the pairs for development"
+        if apart
+        else "that does best on these very pairs (and is flattered by that)"
     )
+    compared = sum(one.way in WAYS for one in main.ways)
     said = [
-        f"Of {len(main.ways)} ways of choosing one bridge, the one {chosen} is '{first}' ({TITLES[first]}). Against "
-        f"the best bridge in hindsight it loses {_with(own.regret)} {main.metric}; a random bridge loses "
-        f"{_with(random.regret)}, always English (the best fixed bridge where English is in the pair) "
-        f"{_with(english.regret)}."
+        f"Of {compared} ways of choosing one bridge, the one {chosen} is '{first}' ({TITLES[first]}). Against the best "
+        f"bridge, picked on the other half of the words, it loses {with_interval(own.regret)} {main.metric}; a random bridge "
+        f"loses {with_interval(random.regret)}, always English (French or the next where English is in the pair) "
+        f"{with_interval(english.regret)}."
     ]
     if "reference" in {one.way for one in main.ways}:
-        said.append(f"The published measure loses {_with(main.way('reference').regret)}.")
+        said.append(
+            f"The published measure, on our probes and texts, loses {with_interval(main.way('reference').regret)}."
+        )
     if first not in (ENGLISH, RANDOM):
         said.append(_against_english(own))
-        said.append(_against_random(own))
+    said.append(_against_random(own))
     if own.tau:
-        part = own.tau.value / main.ceiling.value if main.ceiling.value > 0 else float("nan")
         said.append(
-            f"Its scores order the bridges with a Kendall's τ of {_with(own.tau)}; two halves of the words agree with "
-            f"each other by {_with(main.ceiling)}, so that is {share(part)} of what noise leaves to reach."
+            f"Its scores order the bridges with a Kendall's τ of {with_interval(own.tau)}; two halves of the words, "
+            f"noisy both, agree with each other by {with_interval(main.ceiling)}."
         )
     return " ".join(said)
 
@@ -75,39 +79,41 @@ def best_way(result: Study) -> str:
     return next(one.way for one in rows.ways if one.way in WAYS and one.way != RANDOM)
 
 
-def best_policy(result: Study) -> str:
-    """The policy with the highest score on the pairs for development, or on all there are."""
-    return (result.analysis(DEVELOPMENT_SET) or result.analyses[0]).policies[0].policy
+def best_of_several(result: Study) -> str | None:
+    """The chain or vote with the highest score on the pairs for development, or on all there are."""
+    rows = result.analysis(DEVELOPMENT_SET) or result.analyses[0]
+    several = [one.policy for one in rows.policies if one.policy.startswith(("chain", "vote"))]
+    return next((policy for policy in several if "or direct" not in policy), None)
 
 
 def _against_english(own: WayResult) -> str:
     over = own.over_english
     if over.low > 0:
-        return f"It gains {_signed(over)} over always English."
+        return f"It gains {signed(over)} over always English."
     if over.high < 0:
-        return f"It is worse than always English, by {_signed(over)}."
+        return f"It is worse than always English: {signed(over)}."
     if over.low >= -CLOSE:
-        return f"It loses nothing to speak of against always English: {_signed(over)}."
-    return f"Against always English no difference is shown: {_signed(over)}."
+        return f"It loses nothing to speak of against always English: {signed(over)}."
+    return f"Against always English no difference is shown: {signed(over)}."
 
 
 def _against_random(own: WayResult) -> str:
     over = own.over_random
     if over.low > 0:
-        return f"It beats a random bridge by {_signed(over)}."
-    return f"That it beats a random bridge is not shown: {_signed(over)}."
+        return f"It beats a random bridge by {signed(over)}."
+    return f"That it beats a random bridge is not shown: {signed(over)}."
 
 
-def policy_sentences(main: Analysis) -> str:
+def policy_sentences(result: Study, main: Analysis) -> str:
     """What going direct, and several bridges at once, add."""
     english = main.policy(ENGLISH)
     said = [
-        f"Directly, without a bridge, the mean {main.metric} is {_with(main.direct)}; through always English "
-        f"{_with(english.score)}, which is {_signed(english.over_direct)} over direct."
+        f"Directly, without a bridge, the mean {main.metric} is {with_interval(main.direct)}; through always English "
+        f"{with_interval(english.score)}, which is {signed(english.over_direct)} over direct."
     ]
-    several = [one for one in main.policies if one.policy.startswith(("chain", "vote"))]
-    if several:
-        said.append(_several(several[0]))
+    best = best_of_several(result)
+    if best in {one.policy for one in main.policies}:
+        said.append(_several(main.policy(str(best))))
     return " ".join(said)
 
 
@@ -120,12 +126,11 @@ def exact_sentence(result: Study) -> str:
     best = [np.nanmax([row.mean() for row in one.exact if not np.isnan(row).any()]) for one in pairs]
     return (
         f" Greedy answers equal a right word for {share(float(np.mean(direct)))} of the words directly, and for "
-        f"{share(float(np.mean(best)))} in each pair's best arm."
+        f"{share(float(np.mean(best)))} in each pair's best arm in hindsight."
     )
 
 
 def _several(one: PolicyResult) -> str:
-    kind = "several bridges in one prompt" if one.policy.startswith("chain") else "votes of several prompts"
     over = one.over_english
     verdict = (
         "more than always English"
@@ -135,7 +140,9 @@ def _several(one: PolicyResult) -> str:
         else "no difference from always English is shown"
     )
     return (
-        f"Of {kind}, '{one.policy}' does best: {_with(one.score)}, {_signed(over)} against always English: {verdict}."
+        f"Of several bridges, in one prompt (chain) or each in its own (vote), '{one.policy}' did best on the pairs "
+        f"for development; here it has {with_interval(one.score)}, {signed(over)} against always English: {verdict}; "
+        f"{signed(one.over_direct)} against direct."
     )
 
 
@@ -149,7 +156,7 @@ def decision_sentences(main: Analysis) -> str:
 def _decided(one: Decisions) -> str:
     name = "Always English" if one.policy == ENGLISH else f"'{one.policy}'"
     right = [
-        f"{what} is right in {share(value)} of the cases in which they say so"
+        f"{what} is right in {share(value)} of the cases in which it is said"
         for value, what in ((one.right_bridge, "'bridge'"), (one.right_direct, "'directly'"))
         if value is not None
     ]
@@ -172,13 +179,16 @@ def basis(result: Study) -> str:
         f"words each from {result.settings.lexicon}, ranked among ten, through each of "
         f"{min(len(one.candidates) for one in result.pairs)} bridges or more; the bridge word in the prompt "
         f"is {where}. Words for which a bridge's dictionary word already is the answer are left out. Figures above are "
-        f"of {len(main.pairs)} {SETS[main.name]}; in brackets 95 % intervals over pairs and words."
+        f"of {len(main.pairs)} {SETS[main.name]}; in brackets 95 % intervals over "
+        f"{'pairs' if len(main.pairs) > 1 else 'words'}."
     )
 
 
-def _with(value: Interval) -> str:
+def with_interval(value: Interval) -> str:
+    """A value and its interval."""
     return f"{number(value.value)} {interval(value.low, value.high)}"
 
 
-def _signed(value: Interval) -> str:
+def signed(value: Interval) -> str:
+    """A difference and its interval."""
     return f"{number(value.value, sign=True)} {interval(value.low, value.high, sign=True)}"
