@@ -120,8 +120,8 @@ def why(result: Recommendation) -> str:
             f"{result.language(scored[0][0]).name} is the only candidate that can be scored, so nothing was compared."
         )
     elif chosen.way == "english":
-        names = [result.language(code).name for code, _ in scored[:3] if _ is not None and _ > -10]
-        said = f"The bridge was chosen in a fixed order, from nothing in the model: {', then '.join(names)}."
+        names = [result.language(code).name for code, _ in scored[:3]]
+        said = f"The bridge was chosen by a fixed order, from nothing in the model: {', then '.join(names)}."
     elif len(tied) > 1:
         names = [result.language(code).name for code in tied]
         said = f"{listed(names)} score alike by {chosen.title}; the first of them is taken."
@@ -145,8 +145,8 @@ def trust(result: Recommendation) -> str:
     fresh = "" if known.chosen_on else " that nothing was chosen on"
     return (
         f"Choosing so lost {number(known.regret[0])} MRR {interval(*known.regret[1:])} against the best single bridge "
-        f"in a study of {known.pairs} pairs{fresh}, with {where} and {whose}; against always English (or the best "
-        f"fixed bridge where English is in the pair) {number(known.over_english[0], sign=True)} "
+        f"in a study of {known.pairs} pairs{fresh}, with {where} and {whose}; against always English (French "
+        f"or the next where English is in the pair) {number(known.over_english[0], sign=True)} "
         f"{interval(*known.over_english[1:], sign=True)}."
     )
 

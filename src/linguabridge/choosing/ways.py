@@ -15,8 +15,7 @@ from linguabridge.ranking import score_candidates
 from linguabridge.settings import Settings
 
 Scores = NDArray[np.float64]
-# The bridge everybody tries, and those to try where it is the source or the target: by their mean on the study's
-# pairs for development.
+# The bridge everybody tries, and those to try where it is the source or the target.
 FIXED = ("en", "fr", "es", "pt")
 
 
@@ -94,7 +93,8 @@ def _family(evidence: Evidence) -> Scores:
 
 
 def _fixed(evidence: Evidence) -> Scores:
-    return np.array([-float(FIXED.index(code)) if code in FIXED else -np.inf for code in evidence.codes])
+    # Others come after these, in no order of their own.
+    return np.array([-float(FIXED.index(code) if code in FIXED else len(FIXED)) for code in evidence.codes])
 
 
 def _hub(evidence: Evidence) -> Scores:
@@ -146,7 +146,7 @@ def _tokens(evidence: Evidence) -> Scores:
 
 
 _ALL = (
-    Way("english", "always English, or the best fixed bridge where English is in the pair", _fixed),
+    Way("english", "a fixed order: English, else French, Spanish, Portuguese", _fixed),
     Way("random", "any candidate", lambda evidence: np.zeros(len(evidence.codes))),
     Way("reference", "the published measure (its HSIC, sets, window and layers)", lambda e: _ranked(e, reference=True)),
     Way("cka", "debiased CKA of bridge neurons with shared neurons", _ranked),

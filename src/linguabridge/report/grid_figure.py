@@ -15,7 +15,6 @@ from linguabridge.report.study_body import PairMeans, marked_way, several, ways_
 from linguabridge.report.theme import BLUE, GREY, VERMILION
 from linguabridge.study.results import Study
 from linguabridge.study.settings import VOTED
-from linguabridge.study.words import best_way
 from linguabridge.words import listed
 
 _WIDE, _CELL, _ROW = 560, 30, 24  # pixels: the most of all columns together, of one, and of a row
@@ -116,8 +115,6 @@ def grid_figure(result: Study, pairs: Sequence[PairMeans]) -> Figure:
         .add_params(chosen)
         .properties(width=round(cell * len(columns)), height=_ROW * len({one.title for one in pairs}))
     )
-    best_of_all = best_way(result)
-    silent = f" What '{best_of_all}' would have taken is not in the file." if best_of_all not in ways else ""
     title = "Where a bridge helps"
     headed = (
         ("pair", "pair"),
@@ -134,7 +131,7 @@ def grid_figure(result: Study, pairs: Sequence[PairMeans]) -> Figure:
             "more it helps; the redder, the more harm it does. Bridges stand in the order of their mean gain, several "
             "at once at the end (chain: in one prompt; vote: likelihoods of separate prompts summed). A dot marks the "
             "best single bridge on these very words, a square what the way chosen would have taken, a dash a "
-            f"bridge that is the pair's own language.{silent}"
+            "bridge that is the pair's own language."
         ),
         # Narrower columns would leave no room for the marks.
         spec={**finished(chart, rows=found, marks=marks, empty=empty), "usermeta": {"fixed": True}},

@@ -27,10 +27,11 @@ def ways_table(one: Analysis) -> Table:
             number(way.tau.value) if way.tau else "–",
         )
     table.caption = (
-        f"In brackets: 95 % intervals. regret: lost against the best bridge, picked on half of the words and scored on the other "
-        f"({number(one.oracle.value)} on average). over English: gained over always English, or the best fixed bridge "
-        f"where English is in the pair. fine: pairs whose pick is the best or not shown to be worse. τ: Kendall's, "
-        f"of scores with measured accuracies; two halves of the words agree by {number(one.ceiling.value)}."
+        "In brackets: 95 % intervals. regret: lost against the best bridge, picked on half of the words and scored on "
+        f"the other ({number(one.oracle.value)} on average). over English: gained over always English, or the first of "
+        "French, Spanish and Portuguese where English is in the pair. fine: pairs whose pick is the best or not shown "
+        "to be worse. τ: Kendall's, of scores with measured accuracies; two halves of the words agree by "
+        f"{number(one.ceiling.value)}."
     )
     return table
 

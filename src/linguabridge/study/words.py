@@ -51,9 +51,9 @@ def ways_sentences(result: Study, main: Analysis) -> str:
     compared = sum(one.way in WAYS for one in main.ways)
     said = [
         f"Of {compared} ways of choosing one bridge, the one {chosen} is '{first}' ({TITLES[first]}). Against the best "
-        f"bridge, picked on the other half of the words, it loses {with_interval(own.regret)} {main.metric}; a random bridge "
-        f"loses {with_interval(random.regret)}, always English (French or the next where English is in the pair) "
-        f"{with_interval(english.regret)}."
+        f"bridge, picked on the other half of the words, it loses {with_interval(own.regret)} {main.metric}; a random "
+        f"bridge loses {with_interval(random.regret)}, always English (French or the next where English is in the "
+        f"pair) {with_interval(english.regret)}."
     ]
     if "reference" in {one.way for one in main.ways}:
         said.append(
