@@ -142,12 +142,21 @@ def trust(result: Recommendation) -> str:
         return f"How reliable '{result.chosen.way}' is has not been studied; `linguabridge study` measures it."
     where = "this model" if known.weights == weights else f"another model ({known.model})"
     whose = "the model's own bridge words" if known.bridge_words == OWN else "dictionary words as bridge words"
-    fresh = "" if known.chosen_on else " that nothing was chosen on"
+    fresh = (
+        ", some of them those that the default was chosen on," if known.chosen_on else " that nothing was chosen on,"
+    )
+    lost = f"{number(known.regret[0])} MRR" if known.regret[0] > 0.0005 else "nothing that shows"
+    against = (
+        ""
+        if result.chosen.way == "english"
+        else (
+            f"; against always English (French or the next where English is in the pair) "
+            f"{number(known.over_english[0], sign=True)} {interval(*known.over_english[1:], sign=True)}"
+        )
+    )
     return (
-        f"Choosing so lost {number(known.regret[0])} MRR {interval(*known.regret[1:])} against the best single bridge "
-        f"in a study of {known.pairs} pairs{fresh}, with {where} and {whose}; against always English (French "
-        f"or the next where English is in the pair) {number(known.over_english[0], sign=True)} "
-        f"{interval(*known.over_english[1:], sign=True)}."
+        f"In a study of {known.pairs} pairs{fresh} with {where} and {whose}, choosing so lost {lost} against the best "
+        f"single bridge (95 % interval {number(known.regret[1])} to {number(known.regret[2])}){against}."
     )
 
 

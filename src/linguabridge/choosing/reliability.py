@@ -8,7 +8,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-SET_ORDER = ("reported", "development")  # of a study's pairs, those that nothing was chosen on first
+SET_ORDER = ("reported", "all", "development")  # of a study's pairs, those that nothing was chosen on first
+FEWEST_PAIRS = 8  # of such, to say anything; else all pairs count, those that the default was chosen on among them
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Reliability:
         pairs: that the figures are of.
         chosen_on: whether the way was chosen on these very pairs.
         regret: MRR lost against the best single bridge, with its 95 % interval.
-        over_english: MRR gained over always English, or the best fixed bridge where English is in the pair.
+        over_english: MRR gained over always English, or French or the next where English is in the pair.
     """
 
     model: str
@@ -60,7 +61,8 @@ def _studies() -> tuple[dict[str, Any], ...]:
 
 def _of(body: dict[str, Any], way: str) -> Reliability | None:
     by_set = {one["name"]: one for one in body["analyses"] if one["metric"] == "MRR"}
-    name = next((name for name in SET_ORDER if name in by_set), None)
+    known = [name for name in SET_ORDER if name in by_set]
+    name = next((name for name in known if len(by_set[name]["pairs"]) >= FEWEST_PAIRS), known[-1] if known else None)
     if name is None:
         return None
     row = next((one for one in by_set[name]["ways"] if one["way"] == way), None)

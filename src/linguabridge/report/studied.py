@@ -100,7 +100,7 @@ def _ways(one: Analysis) -> Table:
             for way in one.ways
         ),
         f"regret: lost against the best bridge in hindsight ({number(one.oracle.value)} on average). over English: "
-        "gained over always English, or the best fixed bridge where English is in the pair. over random: gained over "
+        "gained over always English, or French or the next where English is in the pair. over random: gained over "
         "any bridge. fine: pairs whose pick is the best or not shown to be worse. τ: Kendall's, of scores with "
         f"measured accuracies; two halves of the words agree by {number(one.ceiling.value)}.",
     )

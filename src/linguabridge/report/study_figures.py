@@ -174,7 +174,7 @@ def gain_figure(result: Study) -> Figure:
         name="gain",
         title=title,
         caption=(
-            "Mean score minus that of always English (the best fixed bridge where English is in the pair), with its "
+            "Mean score minus that of always English (French or the next where English is in the pair), with its "
             "95 % interval over pairs and words. Chain: several bridges in one prompt. Vote: likelihoods of separate "
             "prompts summed. Or direct: bridged only where it did better than direct on the other half of the words. "
             "Shown are the best policies of each kind; the table has all."

@@ -38,7 +38,7 @@ class WayResult:
     Attributes:
         way: its name.
         regret: score lost against the best single bridge (cross-fitted oracle).
-        over_english: score gained over always English, or the best fixed bridge where English is in the pair.
+        over_english: score gained over always English, or French or the next where English is in the pair.
         over_random: score gained over a random candidate.
         fine: share of pairs in which what it picks is the best bridge or not shown to be worse.
         tau: Kendall's τ of its scores with the measured accuracies; None for a way without scores of its own.
@@ -59,7 +59,7 @@ class PolicyResult:
     Attributes:
         policy: its name.
         score: mean.
-        over_english: gained over always English (the best fixed bridge where English is in the pair).
+        over_english: gained over always English (French or the next where English is in the pair).
         over_direct: gained over always direct.
         regret: lost against the best of all arms, direct, chains and votes included (cross-fitted oracle).
     """
