@@ -94,7 +94,7 @@ class Settings:
             raise InputError(f"--tokens {self.tokens} is too few to read neurons on; give at least {FEWEST_TOKENS}.")
         check_bridge_words(self.bridge_words)
         if self.choose_by is not None and self.choose_by not in WAYS_TO_CHOOSE:
-            raise InputError(f"Unknown way '{self.choose_by}': --choose-by is one of {', '.join(WAYS_TO_CHOOSE)}.")
+            raise InputError(f"Unknown way of choosing '{self.choose_by}': take one of {', '.join(WAYS_TO_CHOOSE)}.")
         if isinstance(self.candidates, str):
             raise InputError(f"Candidates are a tuple of languages, not one text: ('{self.candidates}',).")
         if self.shared_set not in SHARED_SETS:
