@@ -344,7 +344,7 @@ def _measured(source: str, target: str, n_words: int, rng: np.random.Generator) 
         target=target,
         candidates=candidates,
         arms=arms,
-        concepts=tuple(f"c{number}" for number in range(n_words)),
+        concepts=tuple(f"{source}-{target} {number}" for number in range(n_words)),
         words=tuple(f"w{number}" for number in range(n_words)),
         ranks=ranks,
         exact=np.where(np.char.find(arms, VOTED)[:, None] < 0, right, np.nan),

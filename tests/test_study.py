@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,14 +14,16 @@ import pytest
 from linguabridge import languages, likelihood
 from linguabridge.cache import Cache
 from linguabridge.choices import make_choices
+from linguabridge.choosing import evidence as evidence_module
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.generate import greedy_answers
-from linguabridge.lexicons import load_file, normalise_word
+from linguabridge.lexicons import Entry, load_cldr, load_file, normalise_word
+from linguabridge.measure import Measurements
 from linguabridge.model import ModelOptions, find_model, load_model, open_model
 from linguabridge.prompts import WORD
-from linguabridge.study.files import read_study, write_folder
-from linguabridge.study.measured import materials
+from linguabridge.study.files import check_folder, read_study, write_folder
+from linguabridge.study.measured import gather_evidence, materials
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings, parse_candidates, parse_pairs
 from linguabridge.study.study import study
@@ -109,7 +112,7 @@ def test_exact_answers_are_greedy_ones_and_votes_have_none(
 ) -> None:
     model = load_model(find_model(str(tiny_model("llama")), cache), ModelOptions("cpu", "float32"))
     one = result.pairs[0]
-    _, items = materials(one.pair, settings, cache)
+    items = materials(one.pair, settings, cache).items
     for arm, row in zip(one.arms, one.exact, strict=True):
         assert np.isnan(row).all() == ("&" in arm)
     prompts = [f'English:"{word}"→Kiswahili:"' for word in one.words[:10]]
@@ -123,15 +126,42 @@ def test_probes_and_hop_words_are_other_concepts_than_those_asked(
     settings: StudySettings, cache: Cache, result: Study
 ) -> None:
     for pair, one in zip(settings.pairs, result.pairs, strict=True):
-        _, items = materials(pair, settings, cache)
+        items = materials(pair, settings, cache).items
         asked = {normalise_word(choice.entry.source) for choice in items.choices}
         assert asked == {normalise_word(word) for word in one.words}
         assert not asked & {normalise_word(entry.source) for entry in items.probes}
         assert not {choice.entry.concept for choice in items.choices} & {entry.concept for entry in items.probes}
 
 
+def test_no_way_reads_a_word_that_is_asked(tiny_model: Folder, cache: Cache, tmp_path: Path) -> None:
+    # A list of the user's own that names things as CLDR does, which most texts and all concepts come from: its rows
+    # are drawn by another hash, so some that are asked would be read.
+    codes = ("en", "sw", "de", "fr", "es")
+    names = [load_cldr().names(languages.parse(code)) for code in codes]
+    common = sorted(set.intersection(*map(set, names)))[:1500]
+    rows = ["\t".join(codes), *("\t".join(some[concept] for some in names) for concept in common)]
+    (tmp_path / "names.tsv").write_text("\n".join(rows), "utf-8")
+    settings = StudySettings(pairs=(("en", "sw"),), candidates=codes, lexicon=str(tmp_path / "names.tsv"), words=150)
+    found = materials(("en", "sw"), settings, cache)
+    asked = {normalise_word(word) for c in found.items.choices for word in (c.entry.source, *c.entry.targets)}
+    assert len(asked) > 150
+    for code in ("en", "sw"):
+        assert not asked & {normalise_word(line) for line in found.texts[code].lines()}
+    lazy = open_model(str(tiny_model("llama")), ModelOptions("cpu", "float32"), cache)
+    evidence = gather_evidence(Measurements(lazy, cache), found, settings)
+    for code in ("en", "sw"):
+        assert evidence.concepts[code]
+        assert not asked & set(map(normalise_word, evidence.concepts[code]))
+    with mock.patch.object(evidence_module, "make_choices", wraps=make_choices) as made:
+        evidence.hop(languages.parse("en"), languages.parse("de"))
+        evidence.hop(languages.parse("de"), languages.parse("sw"))
+    drawn: list[Entry] = [entry for call in made.call_args_list for entry in call.args[0]]
+    assert len(drawn) > 20
+    assert not asked & {normalise_word(word) for entry in drawn for word in (entry.source, *entry.targets)}
+
+
 def test_no_bridge_word_of_an_item_is_the_answer(settings: StudySettings, cache: Cache) -> None:
-    _, items = materials(("en", "sw"), settings, cache)
+    items = materials(("en", "sw"), settings, cache).items
     for at, choice in enumerate(items.choices):
         gold = {normalise_word(word) for word in choice.entry.targets}
         assert all(normalise_word(words[at]) not in gold for words in items.glosses.values())
@@ -160,6 +190,27 @@ def test_a_study_reads_back_and_its_analysis_is_made_anew(result: Study, tmp_pat
         assert {one.way: round(one.regret.value, 6) for one in before.ways} == {
             one.way: round(one.regret.value, 6) for one in after.ways
         }
+
+
+def test_a_study_read_back_tells_who_asked_the_model(result: Study, tmp_path: Path) -> None:
+    write_folder(tmp_path, result, command="linguabridge study en:sw")
+    body = json.loads((tmp_path / "study.json").read_text("utf-8"))
+    (tmp_path / "study.json").write_text(json.dumps({**body, "versions": {"torch": "of old"}}), "utf-8")
+    again = read_study(tmp_path).to_dict("linguabridge study --from there")
+    assert again["command"] == "linguabridge study en:sw"
+    assert again["versions"] == {"torch": "of old"}
+    assert again["analysed_again_with"] == body["versions"]
+
+
+def test_another_study_is_not_overwritten(result: Study, tmp_path: Path) -> None:
+    check_folder(tmp_path, "tiny", result.settings)
+    write_folder(tmp_path, result, command="study")
+    check_folder(tmp_path, result.model, result.settings)
+    with pytest.raises(InputError, match=r"holds another study \(it differs in model, words\).*--out"):
+        check_folder(tmp_path, "other", dataclasses.replace(result.settings, words=50))
+    (tmp_path / "study.json").write_text("[1]", "utf-8")
+    with pytest.raises(InputError, match="is no study and would be overwritten"):
+        check_folder(tmp_path, result.model, result.settings)
 
 
 @pytest.mark.parametrize("damage", ["ranks.parquet", "hops.parquet", "study.json"])

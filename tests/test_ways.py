@@ -17,7 +17,6 @@ from linguabridge.cache import Cache
 from linguabridge.choices import make_choices
 from linguabridge.choosing import evidence as evidence_module
 from linguabridge.choosing.choice import choose
-from linguabridge.choosing.combined import ridge
 from linguabridge.choosing.evidence import Evidence
 from linguabridge.choosing.ways import WAYS, hop_mrr
 from linguabridge.collect import linear_kernels
@@ -230,15 +229,3 @@ def test_kernels_of_neurons_and_of_hidden_states_differ(model: LanguageModel) ->
         np.testing.assert_allclose([np.linalg.norm(one) for one in kernels], 1, rtol=1e-5)
         centred = u_centre(torch.from_numpy(kernels[0].astype(float))).numpy()
         np.testing.assert_allclose(centred, kernels[0], atol=1e-6)  # already
-
-
-def test_ridge_is_the_minimum_it_says() -> None:
-    rng = np.random.default_rng(0)
-    rows, values = rng.normal(size=(30, 4)), rng.normal(size=30)
-    found = ridge(rows, values, 3.0)
-
-    def loss(weights: np.ndarray) -> float:
-        return float(((rows @ weights - values) ** 2).sum() + 3 * (weights**2).sum())
-
-    for step in rng.normal(size=(50, 4)):
-        assert loss(found) < loss(found + 0.1 * step)

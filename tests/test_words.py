@@ -55,6 +55,14 @@ def test_figures_are_written_as_in_statistics() -> None:
     assert listed(["a", "b", "c"]) == "a, b and c"
 
 
+def test_a_difference_on_few_words_is_given_without_a_verdict() -> None:
+    direct = replace(arm([4] * 20, [4] * 20), bridge=None)
+    said = check_sentences(Check((direct, arm([1] * 20, [4] * 20)), 20))
+    assert "+.750 MRR against direct" in said
+    assert "fewer than 30 words, too few for a verdict" in said
+    assert "no clear difference" not in said
+
+
 def test_english_is_called_by_its_name_and_copies_alone_are_no_comparison() -> None:
     direct = replace(arm([1] * 40, [1] * 40), bridge=None)
     said = check_sentences(Check((direct, arm([1] * 40, [4] * 40)), 40))

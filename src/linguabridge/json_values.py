@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,34 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def refuse_another(
+    path: Path, kind: str, asked: Mapping[str, Any], asked_of: Callable[[Any], Mapping[str, Any]]
+) -> None:
+    """Make sure that writing a result overwrites at most the same one.
+
+    Args:
+        path: of the result's file; need not exist.
+        kind: what it is, such as "study".
+        asked: for the result to be written.
+        asked_of: what was asked for a result that is there, from its body.
+
+    Raises:
+        InputError: the file holds another result, or none.
+    """
+    if not path.exists():
+        return
+    try:
+        there = asked_of(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no {kind} and would be overwritten; choose another folder with --out.") from error
+    other = sorted(key for key in {*there, *asked} if there.get(key) != asked.get(key))
+    if other:
+        raise InputError(
+            f"{path.parent} holds another {kind} (it differs in {', '.join(other)}); choose another folder with "
+            "--out, or move it away."
+        )
 
 
 def write_json(file: Path, body: dict[str, Any]) -> None:

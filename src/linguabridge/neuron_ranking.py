@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.choices import Choice
-from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.lape import specific_sets
 from linguabridge.measure import Measurements
 from linguabridge.neurons import NeuronSet, anchored, bridge_between, bridge_set, overlap
 from linguabridge.profile import TOP_RATE, Profile
-from linguabridge.ranking import Ranking, default_window, rank_candidates
+from linguabridge.ranking import Ranking, chosen_layers, default_window, rank_candidates
 from linguabridge.settings import ENOUGH_NEURONS, TOP_RATES, Settings
 from linguabridge.texts import Text
 from linguabridge.understood import Probes, understood_probes
@@ -154,14 +153,7 @@ def window(n_layers: int, settings: Settings) -> range:
     Raises:
         InputError: the model has no such layers.
     """
-    if settings.layers is None:
-        return default_window(n_layers)
-    first, last = settings.layers
-    if not 0 <= first <= last < n_layers:
-        raise InputError(
-            f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last."
-        )
-    return range(first, last + 1)
+    return chosen_layers(settings.layers, n_layers, default_window(n_layers))
 
 
 def _sets(

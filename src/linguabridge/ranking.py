@@ -94,6 +94,22 @@ def default_window(n_layers: int) -> range:
     return range(min(round(10 * n_layers / 32), last), last + 1)
 
 
+def chosen_layers(layers: tuple[int, int] | None, n_layers: int, default: range) -> range:
+    """Layers named by the first and the last one, both included; the default where none are.
+
+    Raises:
+        InputError: the model has no such layers.
+    """
+    if layers is None:
+        return default
+    first, last = layers
+    if not 0 <= first <= last < n_layers:
+        raise InputError(
+            f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last."
+        )
+    return range(first, last + 1)
+
+
 def rank_candidates(
     values: NDArray[np.floating],
     rows: NeuronSet,

@@ -37,7 +37,7 @@ from linguabridge.settings import (
     Settings,
     check_pair,
 )
-from linguabridge.texts import Text, lines_read, load_text
+from linguabridge.texts import Text, lines_read, load_text, unread
 from linguabridge.understood import Probes
 
 
@@ -271,18 +271,8 @@ def _texts(
 
 def _draw(pair: PairEntries, texts: Mapping[str, Text], settings: Settings) -> Split:
     """Probes and check entries; no check word is a line of the texts that were profiled."""
-    seen = {
-        normalise_word(line)
-        for code in (pair.source.code, pair.target.code)
-        for line in texts[code].lines()
-        if texts[code].words
-    }
     drawn = split(pair, probes=settings.probes, check=len(pair.entries), seed=settings.seed)
-    check = [
-        entry
-        for entry in drawn.check
-        if not seen & {normalise_word(entry.source), *(normalise_word(word) for word in entry.targets)}
-    ][: settings.check]
+    check = unread(drawn.check, (texts[code] for code in (pair.source.code, pair.target.code)))[: settings.check]
     wanting = "lower --probes, add entries, choose another --lexicon, or"
     if len(drawn.probes) < FEWEST_PROBES:
         raise InputError(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
-from linguabridge.lexicons import CHECK_SHARE, Lexicon, load_cldr, words_for_profile
+from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
@@ -76,6 +76,16 @@ def names_text(
         f"There is no text in {language.name} ({language.code}) to profile on: CLDR has under {FEWEST_WORDS} names in "
         "it; give a folder of plain text files with --texts."
     )
+
+
+def unread(entries: Iterable[Entry], texts: Iterable[Text]) -> list[Entry]:
+    """Entries of which no word is a line of the word lists among some texts."""
+    seen = {normalise_word(line) for text in texts if text.words for line in text.lines()}
+    return [
+        entry
+        for entry in entries
+        if not seen & {normalise_word(entry.source), *(normalise_word(word) for word in entry.targets)}
+    ]
 
 
 def load_text(

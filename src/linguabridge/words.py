@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from linguabridge import languages
-from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, OWN, TOP_RATES
+from linguabridge.settings import ENOUGH_NEURONS, FEWEST_CHECK, FEWEST_FOR_A_VERDICT, OWN, TOP_RATES
 
 if TYPE_CHECKING:  # torch comes with them, and reports are written without it
     from linguabridge.check import Arm, Check
@@ -240,11 +240,15 @@ def _arm_sentence(arm: Arm) -> str:
         f"{number(compared.mrr.low, sign=True)} to {number(compared.mrr.high, sign=True)} (McNemar on P@1: p "
         f"{p_value(compared.mcnemar)})"
     )
-    verdict = {
-        "helps": "it helps",
-        "hurts": "it does harm",
-        "unclear": f"no clear difference (so few words only reveal one of about {number(compared.detectable)} or more)",
-    }[arm.effect]
+    if len(arm.items) - arm.n_copied < FEWEST_FOR_A_VERDICT:
+        verdict = f"fewer than {FEWEST_FOR_A_VERDICT} words, too few for a verdict"
+    else:
+        verdict = {
+            "helps": "it helps",
+            "hurts": "it does harm",
+            "unclear": "no clear difference (so few words only reveal one of about "
+            f"{number(compared.detectable)} or more)",
+        }[arm.effect]
     hop = "" if arm.first_hop is None else f" Of the model's own {name} words, {share(arm.first_hop)} are right."
     none = f" For {arm.n_no_word} words it gave no bridge word; they went direct." if arm.n_no_word else ""
     return f"{said}: {difference}; {verdict}.{hop}{none}"

@@ -46,6 +46,7 @@ from linguabridge.neurons import NeuronSet, overlap
 from linguabridge.paired import mean_interval
 from linguabridge.profile import Profile
 from linguabridge.progress import Reporter
+from linguabridge.ranking import chosen_layers
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,14 @@ def ablate(
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     if lazy.n_layers is not None:
-        _layers(lazy.n_layers, settings)  # before the work, not after it
+        chosen_layers(settings.layers, lazy.n_layers, range(lazy.n_layers))  # before the work, not after it
 
     profile = Profile(
         {code: measure.profile(text, max_tokens=settings.tokens) for code, text in materials.texts.items()}
     )
     own = [profile.languages[one.code] for one in (wanted.source, wanted.target)]
-    layers = _layers(own[0].space.n_layers, settings)
+    n_layers = own[0].space.n_layers
+    layers = chosen_layers(settings.layers, n_layers, range(n_layers))
     activation, often = (own[0].mean + own[1].mean) / 2, (own[0].probability + own[1].probability) / 2
     tested, notes = _tested(profile, wanted, layers, activation, settings)
     changed = Changed(measure, materials, settings.text_tokens)
@@ -129,17 +131,6 @@ def ablate(
         arms=tuple(arms),
         notes=(*materials.notes, *notes),
     )
-
-
-def _layers(n_layers: int, settings: AblationSettings) -> range:
-    if settings.layers is None:
-        return range(n_layers)
-    first, last = settings.layers
-    if not 0 <= first <= last < n_layers:
-        raise InputError(
-            f"--layers {first}-{last}: the model's layers are 0 to {n_layers - 1}, the first not after the last."
-        )
-    return range(first, last + 1)
 
 
 def _tested(

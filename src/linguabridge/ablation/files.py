@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from linguabridge.ablation.settings import asked_for
-from linguabridge.errors import InputError
-from linguabridge.json_values import write_json
+from linguabridge.json_values import refuse_another, write_json
 
 RESULT = "ablation.json"  # in the folder of a run
 
@@ -24,22 +22,12 @@ def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:
     Raises:
         InputError: the folder holds another ablation, or a file of that name that is none.
     """
-    path = folder / RESULT
-    if not path.exists():
-        return
-    try:
-        body = json.loads(path.read_text("utf-8"))
-        there = asked_for(body["source"]["code"], body["target"]["code"], body["model"], body["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is no ablation and would be overwritten; choose another folder with --out."
-        ) from error
-    other = sorted(key for key in {*there, *asked} if there.get(key) != asked.get(key))
-    if other:
-        raise InputError(
-            f"{folder} holds another ablation (it differs in {', '.join(other)}); choose another folder with --out, or "
-            "move it away."
-        )
+    refuse_another(
+        folder / RESULT,
+        "ablation",
+        asked,
+        lambda body: asked_for(body["source"]["code"], body["target"]["code"], body["model"], body["settings"]),
+    )
 
 
 def write_folder(folder: Path, body: Mapping[str, Any]) -> None:

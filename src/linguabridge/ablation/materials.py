@@ -18,12 +18,11 @@ from linguabridge.lexicons import (
     kept_for_check,
     load_cldr,
     load_lexicon,
-    normalise_word,
     split,
 )
 from linguabridge.prompts import endonym, option_text, translation_prompt
 from linguabridge.settings import Settings
-from linguabridge.texts import Text, lines_read, load_text
+from linguabridge.texts import Text, lines_read, load_text, unread
 
 FEWEST_LINES = 20  # of held-out text; with fewer, the text that neurons were read on serves, and the output says so
 _RANDOM_ORDER = "held-out names"
@@ -119,13 +118,8 @@ def held_out_words(pair: PairEntries, texts: Sequence[Text], settings: AblationS
     Raises:
         InputError: too few are left.
     """
-    seen = {normalise_word(line) for text in texts if text.words for line in text.lines()}
     drawn = split(pair, probes=Settings.probes, check=len(pair.entries), seed=settings.seed).check
-    entries = [
-        entry
-        for entry in drawn
-        if not seen & {normalise_word(entry.source), *(normalise_word(word) for word in entry.targets)}
-    ][: settings.words]
+    entries = unread(drawn, texts)[: settings.words]
     if len(entries) < FEWEST_WORDS:
         raise InputError(
             f"{pair.lexicon} has only {len(entries)} words kept back for {pair.source.name} to {pair.target.name}, and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,40 +17,58 @@ FEATURES = (
     "cka", "overlap", "correlation-min", "hidden-cka", "tokens", "family", "bits", "hub", "hub-hidden", "central",
     "first-hop", "second-hop",
 )  # fmt: skip
+_FEWEST = 10  # words of a pair, to learn anything from it
 _PENALTY = 20.0  # as many rows of data as would say "no effect"; there are 13 a pair
 
 
 def left_out(one: MeasuredPair, everything: Sequence[MeasuredPair]) -> dict[str, NDArray[np.float64]]:
     """Scores of a pair's candidates by what was learnt on other pairs.
 
-    No pair is scored by what saw it, nor its reverse: a pair's words are nearly those of the reverse pair.
+    No pair is scored by what saw it, nor its reverse; of other pairs only words for concepts count that it is not asked
+    for, since pairs of one language share many.
 
     Args:
         one: the pair to score.
         everything: pairs to learn from; the pair and its reverse among them are left out.
 
     Returns:
-        For :data:`HABIT` and :data:`COMBINED`; empty with fewer than three pairs to learn from.
+        For :data:`HABIT` and :data:`COMBINED`, the latter only if some of :data:`FEATURES` are measured. Empty with
+        fewer than three pairs to learn from.
     """
     others = [other for other in everything if set(other.pair) != set(one.pair)]
-    if len(others) < 3:
+    gains = [usefulness(other, apart_from=one.concepts) for other in others]
+    learnt = [(other, gain) for other, gain in zip(others, gains, strict=True) if gain is not None]
+    if len(learnt) < 3:
         return {}
-    features = [name for name in FEATURES if all(name in other.scores for other in (one, *others))]
-    rows = np.concatenate([standard(other, features) for other in others])
-    gains = [usefulness(other) for other in others]
-    weights = ridge(rows, np.concatenate(gains), _PENALTY)
     known: dict[str, list[float]] = {}
-    for other, gain in zip(others, gains, strict=True):
+    for other, gain in learnt:
         for code, value in zip(other.candidates, gain, strict=True):
             known.setdefault(code, []).append(float(value))
-    habit = np.array([np.mean(known[code]) if code in known else np.nan for code in one.candidates])
-    return {HABIT: habit, COMBINED: standard(one, features) @ weights}
+    found = {HABIT: np.array([np.mean(known[code]) if code in known else np.nan for code in one.candidates])}
+    features = [name for name in FEATURES if all(name in some.scores for some in (one, *others))]
+    if features:
+        rows = np.concatenate([standard(other, features) for other, _ in learnt])
+        weights = ridge(rows, np.concatenate([gain for _, gain in learnt]), _PENALTY)
+        found[COMBINED] = standard(one, features) @ weights
+    return found
 
 
-def usefulness(one: MeasuredPair) -> NDArray[np.float64]:
-    """Mean reciprocal rank through each candidate, less the mean over candidates; shape (candidates,)."""
+def usefulness(one: MeasuredPair, *, apart_from: Collection[str] = ()) -> NDArray[np.float64] | None:
+    """Mean reciprocal rank through each candidate, less the mean over candidates.
+
+    Args:
+        one: a pair.
+        apart_from: concepts whose words do not count.
+
+    Returns:
+        Shape (candidates,); None where fewer than ten words are left.
+    """
+    others = set(apart_from)
+    kept = np.array([concept not in others for concept in one.concepts])
+    if kept.sum() < _FEWEST:
+        return None
     at = [one.arms.index(code) for code in one.candidates]
-    means = (1 / one.ranks[at]).mean(axis=1)
+    means = (1 / one.ranks[at][:, kept]).mean(axis=1)
     return np.asarray(means - means.mean())
 
 

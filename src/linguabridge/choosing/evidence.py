@@ -13,7 +13,16 @@ from linguabridge.choices import Choice, gold_ranks, make_choices
 from linguabridge.errors import InputError
 from linguabridge.families import tree_distance
 from linguabridge.languages import Language
-from linguabridge.lexicons import CHECK_SHARE, Lexicon, is_symbol, kept_for_check, load_cldr, split
+from linguabridge.lexicons import (
+    CHECK_SHARE,
+    Entry,
+    Lexicon,
+    is_symbol,
+    kept_for_check,
+    load_cldr,
+    normalise_word,
+    split,
+)
 from linguabridge.measure import Measurements
 from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.profile import BlockedProfile, Profile
@@ -45,6 +54,7 @@ class Evidence:
         choices: entries of the pair, of which those that the model understands probe its neurons.
         settings: of the neuron ranking; the candidates in it are not read.
         check_share: of all concepts, those that must not be looked at.
+        asked: normal forms of words that must not be looked at, whatever their concept.
     """
 
     measure: Measurements
@@ -56,6 +66,7 @@ class Evidence:
     choices: Sequence[Choice]
     settings: Settings = field(default_factory=Settings)
     check_share: float = CHECK_SHARE
+    asked: frozenset[str] = frozenset()
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -110,11 +121,16 @@ class Evidence:
         Languages of which CLDR names too little are left out.
         """
         seed, share = self.settings.seed, self.check_share
+        names = [_names(one) for one in (self.source, self.target)]
         words, _ = common_concepts(
             self.languages,
             most=CONCEPTS,
             seed=seed,
-            skip=lambda concept: is_symbol(concept) or kept_for_check(concept, seed, share),
+            skip=lambda concept: (
+                is_symbol(concept)
+                or kept_for_check(concept, seed, share)
+                or any(normalise_word(some.get(concept, "")) in self.asked for some in names)
+            ),
         )
         return words
 
@@ -155,7 +171,9 @@ class Evidence:
             try:
                 pair = lexicon.pair(first, second)
                 seed = self.settings.seed
-                drawn = split(pair, probes=HOP_WORDS, check=0, seed=seed, share=self.check_share).probes
+                drawn = self._not_asked(
+                    split(pair, probes=HOP_WORDS, check=0, seed=seed, share=self.check_share).probes
+                )
                 choices = make_choices(drawn, pair.entries, seed)
             except InputError:
                 continue
@@ -169,7 +187,19 @@ class Evidence:
         title = f"Hop {first.code}→{second.code}"
         return gold_ranks(self.measure.option_scores(title, prompts, options))[:words]
 
+    def _not_asked(self, entries: Sequence[Entry]) -> list[Entry]:
+        return [
+            entry for entry in entries if self.asked.isdisjoint(map(normalise_word, (entry.source, *entry.targets)))
+        ]
+
     def family_distance(self, first: Language, second: Language) -> float:
         """Distance in the tree of families, 0 to 1; NaN where a family is not known."""
         distance = tree_distance(first, second)
         return np.nan if distance is None else distance
+
+
+def _names(language: Language) -> dict[str, str]:
+    try:
+        return load_cldr().names(language)
+    except InputError:
+        return {}

@@ -73,14 +73,12 @@ def study(
         raise InputError("--from analyses the pairs of a finished study; name no pairs beside it.")
     out = out or again or Path("study")
     check_writable(out, json_file)
-    from linguabridge.study.files import check_folder
-
-    if out != again:
-        check_folder(out)
     if again:
-        from linguabridge.study.files import read_study
+        from linguabridge.study.files import check_folder, read_study
 
         result = read_study(again)
+        if out != again:
+            check_folder(out, result.model, result.settings)
     else:
         settings = StudySettings(
             pairs=parse_pairs(pairs or (*DEVELOPMENT, *REPORTED)),
@@ -97,8 +95,10 @@ def study(
         )
         from linguabridge.hardware import set_threads
         from linguabridge.model import ModelOptions
+        from linguabridge.study.files import check_folder
         from linguabridge.study.study import study as run
 
+        check_folder(out, model, settings)
         set_threads()
         options = ModelOptions(device, dtype, taps, trust_remote_code)
         with recorded(TerminalReporter(), out) as reporter:
@@ -107,7 +107,7 @@ def study(
     from linguabridge.study.files import write_folder
 
     write_folder(out, result, command=command_line())
-    body = {**result.to_dict(), "command": command_line()}
+    body = result.to_dict(command_line())
     if json_file and str(json_file) == "-":
         print_json(body)
         return

@@ -23,8 +23,12 @@ def rebuilt(kind: Any, value: Any) -> Any:
     """
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         given, hints = rebuilt(dict[str, Any], value), field_types(kind)
-        fields = {f.name: f for f in dataclasses.fields(kind)}
-        needed = [name for name, f in fields.items() if name in given or f.default is dataclasses.MISSING]
+        missing = dataclasses.MISSING
+        needed = [
+            f.name
+            for f in dataclasses.fields(kind)
+            if f.name in given or (f.default is missing and f.default_factory is missing)
+        ]
         return kind(**{name: rebuilt(hints[name], given[name]) for name in needed})
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):

@@ -19,7 +19,7 @@ from linguabridge.report.study_figures import gain_figure, has_curves, regret_fi
 from linguabridge.study.analysis import Analysis
 from linguabridge.study.results import ALL_SET, Study
 from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_pairs
-from linguabridge.study.words import SETS, TITLES
+from linguabridge.study.words import SETS, TITLES, counted_pairs
 from linguabridge.words import interval, number
 
 
@@ -73,7 +73,7 @@ def _usual() -> dict[str, Any]:
 
 def _ways(one: Analysis) -> Table:
     return Table(
-        f"Ways of choosing one bridge, on {len(one.pairs)} {SETS[one.name]} ({one.metric})",
+        f"Ways of choosing one bridge, on {counted_pairs(one)} ({one.metric})",
         (
             "way",
             "goes by",
@@ -108,7 +108,7 @@ def _ways(one: Analysis) -> Table:
 
 def _policies(one: Analysis) -> Table:
     return Table(
-        f"Direct, one bridge or several, on {len(one.pairs)} {SETS[one.name]} ({one.metric})",
+        f"Direct, one bridge or several, on {counted_pairs(one)} ({one.metric})",
         (
             "policy",
             "score",
@@ -142,7 +142,7 @@ _DECISIONS = ("policy", "helps", "does harm", "says bridge", "bridge right", "do
 
 def _decisions(one: Analysis) -> Table:
     return Table(
-        f'How often "bridge" and "don\'t" are right, on {len(one.pairs)} {SETS[one.name]} ({one.metric})',
+        f'How often "bridge" and "don\'t" are right, on {counted_pairs(one)} ({one.metric})',
         _DECISIONS,
         _decided(one),
         "helps, does harm: share of the pairs in which it does so beyond noise. says bridge: how often half of the "

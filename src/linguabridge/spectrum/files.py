@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin
-from linguabridge.json_values import write_json
+from linguabridge.json_values import refuse_another, write_json
 from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import Spectrum
 from linguabridge.spectrum.settings import asked_for
@@ -33,22 +32,12 @@ def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:
     Raises:
         InputError: the folder holds another spectrum, or a file of that name that is none.
     """
-    path = folder / SPECTRUM
-    if not path.exists():
-        return
-    try:
-        body = json.loads(path.read_text("utf-8"))
-        there = asked_for([one["code"] for one in body["languages"]], body["model"], body["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} is no spectrum and would be overwritten; choose another folder with --out."
-        ) from error
-    other = sorted(key for key in {*there, *asked} if there.get(key) != asked.get(key))
-    if other:
-        raise InputError(
-            f"{folder} holds another spectrum (it differs in {', '.join(other)}); choose another folder with --out, or "
-            "move it away."
-        )
+    refuse_another(
+        folder / SPECTRUM,
+        "spectrum",
+        asked,
+        lambda body: asked_for([one["code"] for one in body["languages"]], body["model"], body["settings"]),
+    )
 
 
 def write_folder(folder: Path, result: Spectrum, *, command: str) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from linguabridge.cache import write_atomically
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
-from linguabridge.json_values import write_json
+from linguabridge.json_values import plain, refuse_another, write_json
 from linguabridge.study.measured import MeasuredPair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings
@@ -31,19 +31,24 @@ def write_folder(folder: Path, result: Study, *, command: str) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    write_json(folder / STUDY, {**result.to_dict(), "command": command})
+    write_json(folder / STUDY, result.to_dict(command))
     _write(folder / RANKS, ranks_table(result.pairs))
     _write(folder / HOPS, hops_table(result.pairs))
 
 
-def check_folder(folder: Path) -> None:
-    """Make sure that no other file is taken for an earlier study.
+def check_folder(folder: Path, model: str, settings: StudySettings) -> None:
+    """Make sure that writing a study there overwrites at most the same one.
+
+    Args:
+        folder: where it shall be written; need not exist.
+        model: as the user calls it.
+        settings: of the study to be written.
 
     Raises:
-        InputError: the folder holds a file of that name that is no study.
+        InputError: the folder holds another study, or a file of that name that is none.
     """
-    if (folder / STUDY).exists():
-        _body(folder)
+    asked = {"model": model, **plain(settings)}
+    refuse_another(folder / STUDY, "study", asked, lambda body: {"model": body["model"], **body["settings"]})
 
 
 def ranks_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
@@ -119,7 +124,8 @@ def read_study(folder: Path) -> Study:
         settings = StudySettings(**asked)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
-    return Study(body["model"], body["identity"], settings, pairs, analyses(pairs, seed=settings.seed))
+    origin: dict[str, Any] = {name: body[name] for name in ("command", "versions") if name in body}
+    return Study(body["model"], body["identity"], settings, pairs, analyses(pairs, seed=settings.seed), origin)
 
 
 def _pair(body: dict[str, Any], ranks: dict[str, list[Any]], hops: dict[str, list[Any]]) -> MeasuredPair:

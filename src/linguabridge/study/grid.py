@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.check import CHAINED, DIRECT, is_copied, own_words, through
+from linguabridge.choices import gold_ranks
 from linguabridge.measure import Measurements
 from linguabridge.prompts import WORD, answer_prompt, option_text
 from linguabridge.settings import CHAIN, OWN
@@ -45,8 +46,8 @@ class PairScores:
     @property
     def ranks(self) -> NDArray[np.int64]:
         """Rank of the right option, shape (arms, items); ties count against it."""
-        better: NDArray[np.int64] = (self.scores[..., 1:] >= self.scores[..., :1]).sum(axis=-1, dtype=np.int64)
-        return better + 1
+        arms, items, options = self.scores.shape
+        return gold_ranks(self.scores.reshape(-1, options)).reshape(arms, items)
 
 
 def run_pair(measure: Measurements, items: PairItems, bridge_words: str, *, exact: bool = True) -> PairScores:

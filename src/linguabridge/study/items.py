@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from linguabridge.choices import Choice, make_choices
@@ -12,6 +12,7 @@ from linguabridge.languages import Language
 from linguabridge.lexicons import Entry, Lexicon, normalise_word, split
 from linguabridge.settings import FEWEST_PROBES
 from linguabridge.study.settings import FEWEST_WORDS, TEST_SHARE, StudySettings
+from linguabridge.texts import Text, unread
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,35 @@ class PairItems:
     probes: tuple[Entry, ...]
     n_copied: int
 
+    @property
+    def words(self) -> frozenset[str]:
+        """All words asked and all right answers, by their normal form: nothing else may show them."""
+        return frozenset(
+            normalise_word(word) for choice in self.choices for word in (choice.entry.source, *choice.entry.targets)
+        )
+
 
 def pair_items(
-    lexicon: Lexicon, source: Language, target: Language, candidates: Sequence[Language], settings: StudySettings
+    lexicon: Lexicon,
+    source: Language,
+    target: Language,
+    candidates: Sequence[Language],
+    texts: Mapping[str, Text],
+    settings: StudySettings,
 ) -> PairItems:
     """Draw the words of a pair that every candidate has a word for, and none already answers.
 
     A bridge word that is a right answer would be copied, which shows nothing of bridging; such words are left out for
-    all arms alike, so that all answer the same ones.
+    all arms alike, so that all answer the same ones. Left out too are words that neurons are read on, which a lexicon
+    that splits its concepts in its own way may bring.
+
+    Args:
+        lexicon: of the words.
+        source: language of the words.
+        target: language of the options.
+        candidates: bridges.
+        texts: that neurons are read on, of source and target at least, by code.
+        settings: how many words and probes.
 
     Raises:
         InputError: too few words are left.
@@ -59,7 +81,7 @@ def pair_items(
     kept: list[Entry] = []
     words: dict[str, list[str]] = {code: [] for code in known}
     n_copied = 0
-    for entry in drawn.check:
+    for entry in unread(drawn.check, (texts[source.code], texts[target.code])):
         bridged = {code: some.get(normalise_word(entry.source)) for code, some in known.items()}
         if not all(bridged.values()):
             continue

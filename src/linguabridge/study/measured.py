@@ -21,7 +21,7 @@ from linguabridge.settings import Settings
 from linguabridge.study.grid import run_pair
 from linguabridge.study.items import PairItems, pair_items
 from linguabridge.study.settings import TEST_SHARE, StudySettings
-from linguabridge.texts import load_text
+from linguabridge.texts import Text, load_text
 
 Pair = tuple[str, str]
 ALWAYS = ("english", "random")  # what every other way is compared with
@@ -82,9 +82,10 @@ def measure_pair(measure: Measurements, pair: Pair, settings: StudySettings, cac
     Raises:
         LinguabridgeError: the words, texts or the model cannot be used; the message says how to mend it.
     """
-    lexicon, items = materials(pair, settings, cache)
+    found = materials(pair, settings, cache)
+    items = found.items
     grid = run_pair(measure, items, settings.bridge_words, exact=settings.exact)
-    evidence = _evidence(measure, lexicon, items, settings)
+    evidence = gather_evidence(measure, found, settings)
     scores = {way.name: _scores(way, evidence) for way in WAYS.values() if way.name in {*settings.ways, *ALWAYS}}
     hops = items.candidates if set(settings.ways) & HOPPING else ()
     return MeasuredPair(
@@ -112,8 +113,27 @@ def _scores(way: Way, evidence: Evidence) -> tuple[float, ...]:
         return (float("nan"),) * len(evidence.codes)
 
 
-def materials(pair: Pair, settings: StudySettings, cache: Cache) -> tuple[Lexicon, PairItems]:
-    """The lexicon and the words of a pair; cheap, and says what is missing before the work begins."""
+@dataclass(frozen=True)
+class Materials:
+    """What a pair is measured with, before a model is asked.
+
+    Attributes:
+        lexicon: of the words.
+        items: words to ask.
+        texts: to read neurons on, of all its languages, by code.
+    """
+
+    lexicon: Lexicon
+    items: PairItems
+    texts: dict[str, Text]
+
+
+def materials(pair: Pair, settings: StudySettings, cache: Cache) -> Materials:
+    """Gather the words and texts of a pair; cheap, and says what is missing before the work begins.
+
+    Raises:
+        InputError: too few words, or no text in one of the languages.
+    """
     source, target = map(languages.parse, pair)
     lexicon = load_lexicon(
         settings.lexicon,
@@ -123,25 +143,26 @@ def materials(pair: Pair, settings: StudySettings, cache: Cache) -> tuple[Lexico
         cache_dir=cache.root / "lexicons",
     )
     candidates = [one for one in map(languages.parse, settings.candidates) if one not in (source, target)]
-    return lexicon, pair_items(lexicon, source, target, candidates, settings)
+    everyone = sorted((source, target, *candidates), key=lambda one: one.code)
+    texts = {one.code: load_text(None, one, settings.seed, lexicon, check_share=TEST_SHARE) for one in everyone}
+    return Materials(lexicon, pair_items(lexicon, source, target, candidates, texts, settings), texts)
 
 
-def _evidence(measure: Measurements, lexicon: Lexicon, items: PairItems, settings: StudySettings) -> Evidence:
-    everyone = (items.source, items.target, *items.candidates)
-    pool = lexicon.pair(items.source, items.target).entries
+def gather_evidence(measure: Measurements, found: Materials, settings: StudySettings) -> Evidence:
+    """What ways of choosing may look at: nothing that the pair is asked."""
+    items = found.items
+    pool = found.lexicon.pair(items.source, items.target).entries
     return Evidence(
         measure=measure,
-        lexicon=lexicon,
+        lexicon=found.lexicon,
         source=items.source,
         target=items.target,
         candidates=items.candidates,
-        texts={
-            one.code: load_text(None, one, settings.seed, lexicon, check_share=TEST_SHARE)
-            for one in sorted(everyone, key=lambda one: one.code)
-        },
+        texts=found.texts,
         choices=make_choices(items.probes, pool, settings.seed),
         settings=Settings(tokens=settings.tokens, probes=settings.probes, seed=settings.seed),
         check_share=TEST_SHARE,
+        asked=items.words,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from linguabridge.cache import versions
+from linguabridge.choosing.reliability import FEWEST_PAIRS
 from linguabridge.json_values import plain
 from linguabridge.study.analysis import Analysis
 from linguabridge.study.measured import MeasuredPair
@@ -28,6 +29,7 @@ class Study:
         settings: everything asked for.
         pairs: measured, in the order asked for.
         analyses: of the pairs for development, of the others, and of all, by MRR and by P@1; sets with pairs only.
+        origin: ``command`` and ``versions`` of the run that asked the model, of a study that was read back; else empty.
     """
 
     model: str
@@ -35,6 +37,7 @@ class Study:
     settings: StudySettings
     pairs: tuple[MeasuredPair, ...]
     analyses: tuple[Analysis, ...]
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def analysis(self, name: str, metric: str = "MRR") -> Analysis | None:
         """The analysis of a set of pairs; None where it has none."""
@@ -42,8 +45,11 @@ class Study:
 
     @property
     def main(self) -> Analysis:
-        """What is said of the ways: pairs that nothing was chosen on, where there are some."""
-        return self.analysis(REPORTED_SET) or self.analyses[0]
+        """What is said of the ways: of pairs that nothing was chosen on, where there are enough, else of all."""
+        reported = self.analysis(REPORTED_SET)
+        if reported and len(reported.pairs) >= FEWEST_PAIRS:
+            return reported
+        return self.analysis(ALL_SET) or self.analyses[0]
 
     def summary(self) -> str:
         """What it says, in words."""
@@ -51,8 +57,13 @@ class Study:
 
         return summary(self)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the ranks, as JSON holds it; None for what is not defined."""
+    def to_dict(self, command: str = "") -> dict[str, Any]:
+        """Everything but the ranks, as JSON holds it; None for what is not defined.
+
+        Args:
+            command: that makes this; of a study that was read back, the one that asked the model is told instead.
+        """
+        made = {"command": command, "versions": versions(), **self.origin}
         return {
             "summary": self.summary(),
             "model": self.model,
@@ -60,7 +71,8 @@ class Study:
             "settings": plain(self.settings),
             "pairs": [_pair(one) for one in self.pairs],
             "analyses": [plain(one) for one in self.analyses],
-            "versions": versions(),
+            **made,
+            **({"analysed_again_with": versions()} if self.origin else {}),
         }
 
 

@@ -48,10 +48,7 @@ def study(
     if not settings.pairs:
         raise InputError("A study needs pairs of languages, such as ar:he.")
     cache.check_writable()
-    lexicon = None
-    for pair in settings.pairs:  # before the work, not in its middle
-        lexicon, _ = materials(pair, settings, cache)
-    assert lexicon is not None
+    gathered = [materials(pair, settings, cache) for pair in settings.pairs]  # what is missing shows before the work
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     pairs: list[MeasuredPair] = []
@@ -63,7 +60,7 @@ def study(
         took.append(time.monotonic() - start)
     return Study(
         model=lazy.files.name,
-        identity={**lazy.key, "revision": lazy.files.revision, "lexicon": lexicon.fingerprint()},
+        identity={**lazy.key, "revision": lazy.files.revision, "lexicon": gathered[0].lexicon.fingerprint()},
         settings=settings,
         pairs=tuple(pairs),
         analyses=analyses(pairs, seed=settings.seed),

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from linguabridge.study.analysis import Analysis
 from linguabridge.study.results import Study
-from linguabridge.study.words import SETS, TITLES, signed, with_interval
+from linguabridge.study.words import TITLES, counted_pairs, signed, with_interval
 from linguabridge.tables import new_table
 from linguabridge.words import number, share
 
@@ -15,7 +15,7 @@ _POLICIES = 12  # rows
 
 def ways_table(one: Analysis) -> Table:
     """All ways of choosing one bridge, the least regret first."""
-    table = new_table(f"Ways of choosing one bridge, on {len(one.pairs)} {SETS[one.name]} ({one.metric})")
+    table = new_table(f"Ways of choosing one bridge, on {counted_pairs(one)} ({one.metric})")
     for name in ("way", "regret", "over English", "fine", "τ"):
         table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
     for way in one.ways:
@@ -38,7 +38,7 @@ def ways_table(one: Analysis) -> Table:
 
 def policies_table(one: Analysis) -> Table:
     """Direct, single bridges, chains and votes, the best first."""
-    table = new_table(f"Direct, one bridge or several, on {len(one.pairs)} {SETS[one.name]} ({one.metric})")
+    table = new_table(f"Direct, one bridge or several, on {counted_pairs(one)} ({one.metric})")
     for name in ("policy", "score", "over English", "over direct"):
         table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
     always = {"direct", "english", "english or direct", "random"}

@@ -18,11 +18,12 @@ TITLES = {
     HABIT: "how useful a bridge was in the other pairs",
     COMBINED: "ridge regression over the scores of twelve ways, fitted on the other pairs",
 }
-SETS = {
-    DEVELOPMENT_SET: "pairs that ways were made and chosen on",
-    REPORTED_SET: "pairs that nothing was chosen on",
-    ALL_SET: "all pairs",
+_OF = {  # what follows a number of pairs
+    DEVELOPMENT_SET: " that ways were made and chosen on",
+    REPORTED_SET: " that nothing was chosen on",
+    ALL_SET: ", those that ways were made and chosen on among them",
 }
+SETS = {name: "all pairs" if name == ALL_SET else f"pairs{which}" for name, which in _OF.items()}
 CLOSE = 0.005  # a loss against always English that the study would still call none
 
 
@@ -175,13 +176,23 @@ def basis(result: Study) -> str:
     main = result.main
     counted = f"{min(words)}" if min(words) == max(words) else f"{min(words)} to {max(words)}"
     return (
-        f"The study: {len(result.pairs)} pairs ({english} with English as source or target), {counted} "
+        f"The study: {pairs_named(len(result.pairs))} ({english} with English as source or target), {counted} "
         f"words each from {result.settings.lexicon}, ranked among ten, through each of "
         f"{min(len(one.candidates) for one in result.pairs)} bridges or more; the bridge word in the prompt "
         f"is {where}. Words for which a bridge's dictionary word already is the answer are left out. Figures above are "
-        f"of {len(main.pairs)} {SETS[main.name]}; in brackets 95 % intervals over "
+        f"of {counted_pairs(main)}; in brackets 95 % intervals over "
         f"{'pairs' if len(main.pairs) > 1 else 'words'}."
     )
+
+
+def pairs_named(count: int) -> str:
+    """A number of pairs: 1 pair, 2 pairs."""
+    return f"{count} pair{'' if count == 1 else 's'}"
+
+
+def counted_pairs(analysis: Analysis) -> str:
+    """How many pairs an analysis is of, and of which kind."""
+    return f"{pairs_named(len(analysis.pairs))}{_OF[analysis.name]}"
 
 
 def with_interval(value: Interval) -> str:
