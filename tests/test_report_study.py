@@ -23,7 +23,7 @@ from linguabridge.study.results import Study
 from linguabridge.study.words import best_way
 from test_report_figures import as_json, figures, near, studied, study_run, svg, tables
 
-MAIN = "on 6 pairs, those that ways were made and chosen on among them (MRR)"
+MAIN = "on 6 pairs, those that ways were made and chosen on included (MRR)"
 
 
 @pytest.fixture(scope="module")

@@ -47,12 +47,19 @@ def study(
     taps: Taps = None,
     trust_remote_code: Remote = False,
     again: Annotated[
-        Path | None,
-        typer.Option("--from", help="Analyse a finished study's ranks anew; asks no model.", metavar="FOLDER"),
+        str | None,
+        typer.Option(
+            "--from",
+            help="Analyse anew the ranks of a finished study, in a folder or by the name of one that comes along; "
+            "asks no model.",
+            metavar="STUDY",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for study.json and the ranks of all words.", show_default="study, or that of --from"),
+        typer.Option(
+            help="Folder for study.json and the ranks of all words.", show_default="study; nowhere with --from"
+        ),
     ] = None,
     json_file: Annotated[
         Path | None,
@@ -64,20 +71,21 @@ def study(
     The default grid takes some three hours on two cores; a run that was stopped goes on. Two of them over different
     pairs may share a cache.
 
-    Examples: `linguabridge study` · `linguabridge study ar:he en:sw --words 60` · `linguabridge study --from ./study`
+    Examples: `linguabridge study` · `linguabridge study ar:he en:sw --words 60` · `linguabridge study --from
+    gemma-3-270m-dictionary`
     """
     from linguabridge.settings import WAYS_TO_CHOOSE
     from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs
 
     if again and pairs:
         raise InputError("--from analyses the pairs of a finished study; name no pairs beside it.")
-    out = out or again or Path("study")
+    out = out or (None if again else Path("study"))
     check_writable(out, json_file)
     if again:
-        from linguabridge.study.files import check_folder, read_study
+        from linguabridge.study.files import check_folder, find_study, read_study
 
-        result = read_study(again)
-        if out != again:
+        result = read_study(find_study(again))
+        if out:
             check_folder(out, result.model, result.settings)
     else:
         settings = StudySettings(
@@ -98,34 +106,44 @@ def study(
         from linguabridge.study.files import check_folder
         from linguabridge.study.study import study as run
 
+        assert out is not None
         check_folder(out, model, settings)
         set_threads()
         options = ModelOptions(device, dtype, taps, trust_remote_code)
         with recorded(TerminalReporter(), out) as reporter:
             reporter.begin()
             result = run(settings, model=model, options=options, reporter=reporter)
-    from linguabridge.study.files import write_folder
+    if out:
+        from linguabridge.study.files import write_folder
 
-    write_folder(out, result, command=command_line())
+        write_folder(out, result, command=command_line())
     body = result.to_dict(command_line())
     if json_file and str(json_file) == "-":
         print_json(body)
         return
     if json_file:
         write_json(json_file, body)
-    show(result, out, Console())
+    console = Console()
+    show(result, console)
+    if out:
+        console.print(f"Written to {out}.", highlight=False, markup=False, soft_wrap=True)
 
 
-def show(result: Study, folder: Path, console: Console) -> None:
+def show(result: Study, console: Console) -> None:
     """Print a study: words first, then the tables."""
-    from linguabridge.study.tables import curves_table, policies_table, titles_table, ways_table
+    from linguabridge.study.tables import curves_table, pairs_table, policies_table, titles_table, ways_table
     from linguabridge.study.words import paragraphs
 
     console.print()
     for text in paragraphs(result):
         console.print(Padding(text, (0, 0, 1, 0)), highlight=False, markup=False)
     main = result.main
-    for table in (ways_table(main), policies_table(main), curves_table(main), titles_table(result)):
+    for table in (
+        ways_table(main),
+        policies_table(main),
+        curves_table(main),
+        pairs_table(result),
+        titles_table(result),
+    ):
         console.print(table)
         console.print()
-    console.print(f"Written to {folder}.", highlight=False, markup=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from linguabridge.study.settings import StudySettings
 from linguabridge.study.study import analyses
 
 STUDY, RANKS, HOPS = "study.json", "ranks.parquet", "hops.parquet"
+
+
+_SHIPPED = files("linguabridge").joinpath("data", "studies")
 
 
 def write_folder(folder: Path, result: Study, *, command: str) -> None:
@@ -90,6 +94,28 @@ def hops_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
             "hop": pa.array([row[3] for row in rows], pa.uint8()),
             "rank": pa.array([row[4] or None for row in rows], pa.uint8()),
         }
+    )
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Folders of the studies that come with the package, by name."""
+    return {one.name: Path(str(one)) for one in sorted(_SHIPPED.iterdir(), key=lambda one: one.name) if one.is_dir()}
+
+
+def find_study(where: str) -> Path:
+    """The folder of a study, or of one that comes with the package and has this name.
+
+    Raises:
+        InputError: neither.
+    """
+    shipped = shipped_studies()
+    if (Path(where) / STUDY).exists():
+        return Path(where)
+    if where in shipped:
+        return shipped[where]
+    raise InputError(
+        f"There is no study in {where}: {STUDY} does not exist. Name the folder of a study, or one of those that come "
+        f"with linguabridge: {', '.join(shipped)}."
     )
 
 

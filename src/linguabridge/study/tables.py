@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from linguabridge.study.analysis import Analysis
+from linguabridge.check import CHAINED, DIRECT
+from linguabridge.study.analysis import ENGLISH, Analysis
 from linguabridge.study.results import Study
+from linguabridge.study.settings import DEVELOPMENT, parse_pairs
 from linguabridge.study.words import TITLES, counted_pairs, signed, with_interval
 from linguabridge.tables import new_table
 from linguabridge.words import number, share
@@ -75,6 +77,29 @@ def curves_table(one: Analysis) -> Table:
         "hops: right words in both hops, each on so many words. pilot: every bridge tried on so many words, "
         "the best taken, scored on the others."
     )
+    return table
+
+
+def pairs_table(result: Study) -> Table:
+    """Every pair's MRR on all of its words: direct, always English, the best bridge, and most bridges in one prompt."""
+    table = new_table("By pair, on all its words (MRR)")
+    for name in ("pair", "for development", "direct", "always English", "best bridge", "chain"):
+        table.add_column(name, justify="left" if name in ("pair", "for development") else "right", no_wrap=True)
+    development = set(parse_pairs(DEVELOPMENT))
+    for one in result.pairs:
+        mean = dict(zip(one.arms, (1 / one.ranks).mean(axis=1), strict=True))
+        best = max(one.candidates, key=mean.__getitem__)
+        always = max(zip(one.scores[ENGLISH], one.candidates, strict=True), key=lambda scored: scored[0])[1]
+        chain = max((arm for arm in one.arms if CHAINED in arm), key=len, default="")
+        table.add_row(
+            f"{one.source} → {one.target}",
+            "yes" if one.pair in development else "no",
+            number(mean[DIRECT]),
+            f"{number(mean[always])} ({always})",
+            f"{number(mean[best])} ({best})",
+            f"{number(mean[chain])} ({chain})" if chain else "–",
+        )
+    table.caption = "The best bridge is picked on the very words it is scored on, and flattered by that."
     return table
 
 

@@ -21,7 +21,7 @@ TITLES = {
 _OF = {  # what follows a number of pairs
     DEVELOPMENT_SET: " that ways were made and chosen on",
     REPORTED_SET: " that nothing was chosen on",
-    ALL_SET: ", those that ways were made and chosen on among them",
+    ALL_SET: ", those that ways were made and chosen on included",
 }
 SETS = {name: "all pairs" if name == ALL_SET else f"pairs{which}" for name, which in _OF.items()}
 CLOSE = 0.005  # a loss against always English that the study would still call none
