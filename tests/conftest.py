@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fake_server import Fake, Replies
     from linguabridge.cache import Cache
     from linguabridge.model import LanguageModel
+    from linguabridge.report.runs import Run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # and threads that spin while they wait slow other processes down
@@ -98,6 +99,14 @@ def tiny_loaded(
         return load_model(find_model(str(tiny_model(family)), cache), ModelOptions("cpu", "float32"))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def evaluation_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A made-up evaluation, written and read back."""
+    from report_sections import written_evaluation
+
+    return written_evaluation(tmp_path_factory.mktemp("evaluation"))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from linguabridge.report.study_figures import kind_of, policies_shown
 from linguabridge.study.files import STUDY, write_folder
 from linguabridge.study.results import Study
 from linguabridge.study.words import best_way
-from test_report_figures import as_json, figures, near, studied, study_run, svg, tables
+from report_sections import as_json, figures, near, studied, study_run, svg, tables
 
 MAIN = "on 6 pairs, those that ways were made and chosen on included (MRR)"
 
