@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from linguabridge.cache import Cache
     from linguabridge.model import LanguageModel
     from linguabridge.report.runs import Run
+    from task_data import Hub
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # and threads that spin while they wait slow other processes down
@@ -99,6 +100,14 @@ def tiny_loaded(
         return load_model(find_model(str(tiny_model(family)), cache), ModelOptions("cpu", "float32"))
 
     return load
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """Stands in for the hub of data sets, empty at first."""
+    from task_data import Hub
+
+    return Hub(monkeypatch)
 
 
 @pytest.fixture(scope="session")

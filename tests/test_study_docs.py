@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 import study_docs
+
 from linguabridge.study.files import shipped_studies
 
 BLOCKS = study_docs.blocks(study_docs.PAGE.read_text("utf-8"))
