@@ -27,7 +27,6 @@ from linguabridge.lexicons import load_lexicon, split
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.neuron_ranking import Probed, probe_neurons
-from linguabridge.paired import Interval
 from linguabridge.progress import Reporter
 from linguabridge.settings import Settings
 from linguabridge.study.settings import StudySettings
@@ -38,6 +37,7 @@ from linguabridge.words import interval, number
 RATES = (0.005, 0.01, 0.02, 0.05)
 HALVINGS = 50
 SAMPLES = 2000  # of pairs, for intervals
+FEWEST_FOR_AN_INTERVAL = 5  # pairs; a bootstrap over fewer is far too narrow
 ESTIMATORS: Mapping[str, dict[str, Any]] = {"cka": {}, "reference": {"reference": True}}
 
 Scores = NDArray[np.float64]
@@ -53,17 +53,37 @@ class PairStability:
         estimator: ``cka`` or ``reference``.
         n_probes: that the model understands, of the first lexicon.
         halves: mean agreement of two halves of the probes.
-        lexicons: agreement of the two lexicons' probes; None where the other lexicon has too few words for the pair.
+        lexicons: agreement of the two lexicons' probes; None also where the other lexicon has too few words for the
+            pair.
         rates: agreement of every two top rates, by "0.005–0.01".
+
+    All are None where too few candidates have a score, or all have the same.
     """
 
     source: str
     target: str
     estimator: str
     n_probes: int
-    halves: float
+    halves: float | None
     lexicons: float | None
-    rates: dict[str, float]
+    rates: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over pairs.
+
+    Attributes:
+        value: the mean.
+        low: lower end of its 95 % bootstrap interval over pairs; None for fewer than five pairs.
+        high: upper end.
+        pairs: that have it.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -80,8 +100,8 @@ class Stability:
     lexicons: tuple[str, str]
     pairs: tuple[PairStability, ...]
 
-    def mean(self, estimator: str, what: str, seed: int = 0) -> Interval | None:
-        """Mean over pairs, with a 95 % bootstrap interval over them; None where no pair has it.
+    def mean(self, estimator: str, what: str, seed: int = 0) -> Mean | None:
+        """Mean over the pairs that have it; None where none has.
 
         Args:
             estimator: ``cka`` or ``reference``.
@@ -95,9 +115,11 @@ class Stability:
         ]
         if not found:
             return None
+        if len(found) < FEWEST_FOR_AN_INTERVAL:
+            return Mean(float(np.mean(found)), None, None, len(found))
         drawn = np.random.default_rng(seed).choice(found, size=(SAMPLES, len(found))).mean(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
-        return Interval(float(np.mean(found)), float(low), float(high))
+        return Mean(float(np.mean(found)), float(low), float(high), len(found))
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -211,7 +233,7 @@ def _probed(
     return probe_neurons(measure, source, target, bridges, texts, choices, settings)
 
 
-def _halves(probed: Probed, settings: Settings) -> float:
+def _halves(probed: Probed, settings: Settings) -> float | None:
     rng = np.random.default_rng(settings.seed)
     n = probed.values.shape[1]
     found = []
@@ -222,21 +244,23 @@ def _halves(probed: Probed, settings: Settings) -> float:
             for part in (order[: n // 2], order[n // 2 :])
         )
         found.append(agreement(first, second))
-    return float(np.mean(found))
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
 
 
-def agreement(first: Scores, second: Scores) -> float:
-    """Spearman's rank correlation over the candidates that both have a score for; 0 where nothing can be ranked."""
+def agreement(first: Scores, second: Scores) -> float | None:
+    """Spearman's rank correlation over the candidates that both have a score for; None where nothing can be ranked."""
     both = np.isfinite(first) & np.isfinite(second)
     if both.sum() < 3 or np.ptp(first[both]) == 0 or np.ptp(second[both]) == 0:
-        return 0.0
+        return None
     return float(stats.spearmanr(first[both], second[both]).statistic)
 
 
 def stability_table(result: Stability) -> Table:
     """Mean agreement by estimator."""
     n = len({(one.source, one.target) for one in result.pairs})
-    table = new_table(f"Agreement of rankings by neurons (Spearman), mean over {n} pairs")
+    over = "of 1 pair" if n == 1 else f"mean over {n} pairs"
+    table = new_table(f"Agreement of rankings by neurons (Spearman), {over}")
     table.add_column("made again from")
     for estimator in ESTIMATORS:
         table.add_column(estimator, justify="right")
@@ -246,7 +270,10 @@ def stability_table(result: Stability) -> Table:
         cells: list[str] = []
         for estimator in ESTIMATORS:
             mean = result.mean(estimator, what)
-            cells += ["–", ""] if mean is None else [number(mean.value), interval(mean.low, mean.high)]
+            cells += ["–", "–"] if mean is None else [number(mean.value), interval(mean.low, mean.high)]
         table.add_row(titles.get(what, f"top rates {what.replace('–', ' and ')}"), *cells)
-    table.caption = "1: the same order of candidates, 0: orders that have nothing to do with each other."
+    table.caption = (
+        "1: the same order of candidates, 0: orders that have nothing to do with each other. Intervals are over pairs, "
+        f"{FEWEST_FOR_AN_INTERVAL} at least."
+    )
     return table
