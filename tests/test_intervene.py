@@ -17,8 +17,8 @@ from linguabridge.ablation.intervene import scaled
 from linguabridge.generate import greedy_answers
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel
-from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.taps import find_taps, record, tap_widths
+from linguabridge.neurons import NeuronSet
+from linguabridge.taps import find_taps, record, tap_space
 from test_taps import hooks, layers
 
 Load = Callable[[str], LanguageModel]
@@ -39,7 +39,7 @@ def neox(like: LanguageModel) -> LanguageModel:
     torch.manual_seed(7)
     model = transformers.GPTNeoXForCausalLM(config).eval()
     taps = find_taps(model)
-    return dataclasses.replace(like, model=model, taps=taps, space=NeuronSpace(tap_widths(model, taps)))
+    return dataclasses.replace(like, model=model, taps=taps, space=tap_space(model, taps))
 
 
 def loaded(tiny_loaded: Load, family: str) -> LanguageModel:
@@ -101,7 +101,7 @@ def test_only_the_chosen_neurons_change_and_later_layers_follow(tiny_loaded: Loa
     for off in (False, True):
         with (
             scaled(model, chosen(model) if off else NeuronSet.of(model.space, []), 0.0),
-            record(model.model, model.taps, lambda _layer, values, off=off: read[off].append(values.clone())),
+            record(model.model, model.taps, lambda _part, values, off=off: read[off].append(values.clone())),
             torch.no_grad(),
         ):
             model.model.base_model(input_ids=ids, use_cache=False)

@@ -15,7 +15,7 @@ from transformers.activations import ACT2FN
 import tiny
 from linguabridge.errors import ModelError
 from linguabridge.model import LanguageModel
-from linguabridge.taps import decoder_layers, find_taps, record, tap_widths
+from linguabridge.taps import decoder_layers, find_taps, record, tap_space
 
 Load = Callable[[str], LanguageModel]
 
@@ -55,7 +55,7 @@ def test_tap_reads_the_activation_function_of_the_layers_own_weights(tiny_loaded
         handles.append(module.register_forward_pre_hook(lambda _m, args: inputs.append(args[0].detach().clone())))
     read: dict[int, list[Tensor]] = {n: [] for n in range(tiny.LAYERS)}
     ids = torch.tensor([loaded.encode("the cat sat"), loaded.encode("the cat sat")[::-1]])
-    with record(loaded.model, loaded.taps, lambda n, v: read[n].append(v.clone())), torch.no_grad():
+    with record(loaded.model, loaded.taps, lambda part, v: read[part.layer].append(v.clone())), torch.no_grad():
         loaded.model.base_model(input_ids=ids, use_cache=False)
     for handle in handles:
         handle.remove()
@@ -73,7 +73,7 @@ def test_tap_reads_the_activation_function_of_the_layers_own_weights(tiny_loaded
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_widths_are_those_of_the_configuration(tiny_loaded: Load, family: str) -> None:
     loaded = tiny_loaded(family)
-    assert tap_widths(loaded.model, loaded.taps) == loaded.space.widths == (tiny.WIDTHS[family],) * tiny.LAYERS
+    assert tap_space(loaded.model, loaded.taps).widths == loaded.space.widths == (tiny.WIDTHS[family],) * tiny.LAYERS
 
 
 def test_hooks_come_off_in_the_end_and_after_an_exception(tiny_loaded: Load) -> None:
@@ -184,7 +184,7 @@ def test_width_other_than_the_configurations_is_refused() -> None:
 def test_template_may_read_another_width() -> None:
     model = tiny.model("llama")
     taps = find_taps(model, "model.layers.{layer}.mlp.down_proj")
-    assert tap_widths(model, taps) == (tiny.HIDDEN,) * tiny.LAYERS
+    assert tap_space(model, taps).widths == (tiny.HIDDEN,) * tiny.LAYERS
 
 
 def test_encoder_decoder_is_refused() -> None:

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 HIDDEN, WIDTH, LAYERS, HEADS = 32, 96, 4, 4
 VOCABULARY = 420
+EXPERTS, UNITS = 6, 24  # experts a layer, and neurons of each where a configuration sets them apart from the layer's
 
 LINES = [
     "the cat sat on the mat and looked at the dog in the garden",
@@ -82,8 +83,57 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
+_PLAIN = {key: value for key, value in _SIZES.items() if key != "num_key_value_heads"}
+_EXPERTS = {"num_experts_per_tok": 2, "moe_intermediate_size": UNITS}
+
+# Families that the tests of taps and experts read, beside those that most tests run on.
+MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "mistral": ("Mistral", {**_SIZES, "sliding_window": 6}),
+    "qwen3": ("Qwen3", {**_SIZES, "head_dim": 8}),
+    "neox": ("GPTNeoX", _PLAIN),
+    "xglm": (
+        "XGLM",
+        {
+            "vocab_size": VOCABULARY,
+            "d_model": HIDDEN,
+            "ffn_dim": WIDTH,
+            "num_layers": LAYERS,
+            "attention_heads": HEADS,
+            "max_position_embeddings": 2048,
+            "init_std": 0.3,
+            "pad_token_id": 2,
+        },
+    ),
+    "falcon": ("Falcon", {**_PLAIN, "ffn_hidden_size": WIDTH}),
+    "olmo2": ("Olmo2", _SIZES),
+    "cohere2": ("Cohere2", {**_SIZES, "sliding_window": 6}),
+    "glm4": ("Glm4", {**_SIZES, "head_dim": 8}),
+    "smollm3": ("SmolLM3", _SIZES),
+    "mixtral": ("Mixtral", {**_SIZES, "num_local_experts": EXPERTS, "num_experts_per_tok": 2}),
+    # Layer 1 has no experts.
+    "qwen3moe": ("Qwen3Moe", {**_SIZES, **_EXPERTS, "head_dim": 8, "num_experts": EXPERTS, "mlp_only_layers": [1]}),
+    # Layer 0 has no experts; the others have one beside them that every token goes through.
+    "deepseek3": (
+        "DeepseekV3",
+        {
+            **_SIZES,
+            **_EXPERTS,
+            "num_key_value_heads": HEADS,
+            "n_routed_experts": EXPERTS,
+            "n_shared_experts": 1,
+            "n_group": 1,
+            "topk_group": 1,
+            "first_k_dense_replace": 1,
+            "q_lora_rank": 16,
+            "kv_lora_rank": 8,
+            "qk_rope_head_dim": 4,
+            "qk_nope_head_dim": 4,
+            "v_head_dim": 8,
+        },
+    ),
+}
 _CONFIGS = {"gemma3": "Gemma3TextConfig"}
-WITHOUT_BOS = ("gpt2", "bloom", "qwen2")  # families whose tokenizers add none
+WITHOUT_BOS = ("gpt2", "bloom", "qwen2", "qwen3")  # families whose tokenizers add none
 WIDTHS = dict.fromkeys(FAMILIES, WIDTH) | {"gpt2": 4 * HIDDEN, "bloom": 4 * HIDDEN}
 
 
@@ -108,7 +158,7 @@ def tokenizer(*, bos: bool) -> PreTrainedTokenizerFast:
 
 def model(family: str, **changes: Any) -> transformers.PreTrainedModel:
     """A random model of a family, the same on every call."""
-    name, sizes = FAMILIES[family]
+    name, sizes = (FAMILIES | MORE)[family]
     config = getattr(transformers, _CONFIGS.get(family, f"{name}Config"))(**{**sizes, **changes})
     torch.manual_seed(7)
     return getattr(transformers, f"{name}{'LMHeadModel' if name == 'GPT2' else 'ForCausalLM'}")(config).eval()

@@ -7,6 +7,7 @@ text. The vocabulary projection never runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
 from linguabridge.profile import BlockedProfile, LanguageProfile
-from linguabridge.taps import record
+from linguabridge.taps import Part, record
 from linguabridge.texts import MAX_LENGTH
 
 LONGEST_LINE = 20_000  # characters encoded at once; a tokenizer needs some hundred bytes for each
@@ -70,10 +71,11 @@ def profile_text(
         ModelError: activations are not finite.
     """
     skip = frozenset() if count_special else model.special_ids
-    positive, total, tokens = _statistics(model, sequences(model, lines, max_tokens), None, 1, skip, advance)
-    if not tokens.sum():
+    found = _statistics(model, sequences(model, lines, max_tokens), None, 1, skip, advance)
+    if not found.tokens.sum():
         raise InputError("The text to profile on holds no tokens.")
-    return LanguageProfile(model.space, positive[0], total[0], int(tokens[0]))
+    routed = None if found.routed is None else found.routed[0]
+    return LanguageProfile(model.space, found.positive[0], found.total[0], int(found.tokens[0]), routed)
 
 
 def profile_blocks(
@@ -114,12 +116,21 @@ def profile_blocks(
     begins = np.concatenate([[0], ends[:-1]])
     # A line longer than a block leaves numbers out; the blocks that there are get numbers without a gap.
     used, block_of = np.unique(begins * blocks // ends[-1], return_inverse=True)
-    positive, total, tokens = _statistics(model, encoded, block_of, len(used), skip, advance)
+    found = _statistics(model, encoded, block_of, len(used), skip, advance)
+    positive, tokens = found.positive, found.tokens
     positive = positive.astype(np.min_scalar_type(int(positive.max())))  # one or two bytes a count, as a rule
     ids, counts = np.unique(
         np.concatenate([np.array(one)[kept] for one, kept in zip(encoded, real, strict=True)]), return_counts=True
     )
-    return BlockedProfile(model.space, positive, total.sum(0), tokens, ids.astype(np.int64), counts.astype(np.int64))
+    return BlockedProfile(
+        space=model.space,
+        positive=positive,
+        total=found.total.sum(0),
+        tokens=tokens,
+        token_ids=ids.astype(np.int64),
+        token_counts=counts.astype(np.int64),
+        routed=found.routed,
+    )
 
 
 def _shuffled(encoded: Sequence[list[int]], real: Sequence[NDArray[np.bool_]], seed: int) -> list[list[int]]:
@@ -135,6 +146,14 @@ def _shuffled(encoded: Sequence[list[int]], real: Sequence[NDArray[np.bool_]], s
     return out
 
 
+@dataclass(frozen=True)
+class _Statistics:
+    positive: NDArray[np.int64]  # (blocks, neurons): tokens at which the value is > 0
+    total: NDArray[np.float64]  # (blocks, neurons): sum of the values
+    tokens: NDArray[np.int64]  # (blocks,)
+    routed: NDArray[np.int64] | None  # (blocks, experts of all layers): tokens that came to each; None without experts
+
+
 def _statistics(
     model: LanguageModel,
     encoded: Iterable[Sequence[int]],
@@ -142,7 +161,7 @@ def _statistics(
     blocks: int,
     skip: frozenset[int],
     advance: Callable[[float], None],
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+) -> _Statistics:
     """Tokens at which each neuron's value is > 0, and the sum of its values, in each block.
 
     Args:
@@ -153,30 +172,34 @@ def _statistics(
         skip: tokens that do not count.
         advance: told the number of tokens done after each batch.
 
-    Returns:
-        Counts of shape (blocks, neurons), sums of shape (blocks, neurons), and tokens counted, shape (blocks,).
-
     Raises:
         ModelError: activations are not finite.
     """
-    device = model.device
-    widths = model.space.widths
+    device, space = model.device, model.space
+    widths, spans = space.widths, space.spans
+    firsts = np.cumsum([0] + [len(one) for one in spans])
+    routed = torch.zeros(blocks, int(firsts[-1]), dtype=torch.float64) if space.experts else None
     positive = [torch.zeros(blocks, w, dtype=torch.float64, device=device) for w in widths]
     total = [torch.zeros(blocks, w, dtype=torch.float64, device=device) for w in widths]
     tokens = torch.zeros(blocks, dtype=torch.float64)
     weights = torch.empty(0)
     scratch = torch.empty(0)
 
-    def read(layer: int, values: Tensor) -> None:
+    def read(part: Part, values: Tensor) -> None:
         nonlocal scratch
+        layer, span = part.layer, spans[part.layer][part.expert]
+        here = weights.to(values.device)
+        if part.tokens is not None:
+            here = here[..., part.tokens]
+        if routed is not None:
+            routed[:, firsts[layer] + part.expert] += here.sum(-1).double().cpu()
         # One pass writes 0/1 as floats, then two matrix products sum over the tokens that count: several times
         # cheaper than boolean sums. Sums of 0/1 are exact in float32 up to 2**24 tokens a batch.
         if scratch.shape != values.shape or scratch.device != values.device:
             scratch = torch.empty(values.shape, dtype=torch.float32, device=values.device)
-        here = weights.to(values.device)
         torch.gt(values, 0, out=scratch)
-        positive[layer] += (here @ scratch).to(device)
-        total[layer] += (here @ values.float()).to(device)
+        positive[layer][:, span] += (here @ scratch).to(device)
+        total[layer][:, span] += (here @ values.float()).to(device)
 
     with record(model.model, model.taps, read), torch.inference_mode():
         for batch in batches(encoded, token_budget(device), device, skip):
@@ -195,13 +218,14 @@ def _statistics(
     sums = torch.cat(total, dim=1).cpu().numpy()
     if not np.isfinite(sums).all():
         bad = np.flatnonzero(~np.isfinite(sums).all(axis=0))[0]
-        first = int(np.searchsorted(model.space.starts, bad, side="right")) - 1
+        first = int(np.searchsorted(space.starts, bad, side="right")) - 1
         raise ModelError(
             f"{model.name} gives activations that are not finite (NaN or infinity) in layer {first}; "
             "try --dtype float32."
         )
     counts = torch.cat(positive, dim=1).cpu().round().to(torch.int64).numpy()
-    return counts, sums, tokens.numpy().astype(np.int64)
+    came = None if routed is None else routed.round().to(torch.int64).numpy()
+    return _Statistics(counts, sums, tokens.numpy().astype(np.int64), came)
 
 
 def probe_matrix(
@@ -212,7 +236,7 @@ def probe_matrix(
     count_special: bool = False,
     advance: Callable[[float], None] = lambda _: None,
 ) -> NDArray[np.float32]:
-    """Mean value of each neuron over each prompt's tokens.
+    """Mean value of each neuron over each prompt's tokens; 0 at those that are not routed to its expert.
 
     Args:
         model: the model.
@@ -229,21 +253,31 @@ def probe_matrix(
     """
     out = np.zeros((len(neurons), len(prompts)), dtype=np.float32)
     row_starts = np.concatenate([[0], np.cumsum(neurons.per_layer())])
-    units = {
-        layer: torch.from_numpy(neurons.layer(layer) - neurons.space.starts[layer]).to(model.device)
-        for layer, count in enumerate(neurons.per_layer())
-        if count
-    }
+    # Of each expert that holds some (of each layer, where there are no experts): its units, and their first row.
+    wanted: dict[tuple[int, int], tuple[Tensor, int]] = {}
+    for layer, spans in enumerate(neurons.space.spans):
+        units = neurons.layer(layer) - neurons.space.starts[layer]
+        for expert, span in enumerate(spans):
+            start, end = np.searchsorted(units, [span.start, span.stop])
+            if start < end:
+                some = torch.from_numpy(units[start:end] - span.start).to(model.device)
+                wanted[layer, expert] = some, int(row_starts[layer] + start)
     skip = frozenset() if count_special else model.special_ids
     columns: list[int] = []
     weights = torch.empty(0)
 
-    def read(layer: int, values: Tensor) -> None:
-        if layer not in units:
+    def read(part: Part, values: Tensor) -> None:
+        if (part.layer, part.expert) not in wanted:
             return
-        wanted = values.index_select(1, units[layer].to(values.device)).float()
-        means = torch.einsum("bt,btn->nb", weights.to(values.device), wanted.view(*weights.shape, -1))
-        out[row_starts[layer] : row_starts[layer + 1], columns] = means.cpu().numpy()
+        units, row = wanted[part.layer, part.expert]
+        chosen = values.index_select(1, units.to(values.device)).float()
+        here = weights.to(values.device)
+        if part.tokens is None:
+            means = torch.einsum("bt,btn->nb", here, chosen.view(*weights.shape, -1))
+        else:
+            chosen *= here.flatten()[part.tokens, None]
+            means = chosen.new_zeros(len(here), chosen.shape[1]).index_add_(0, part.tokens // here.shape[1], chosen).T
+        out[row : row + len(units), columns] = means.cpu().numpy()
 
     encoded = [model.encode(prompt) for prompt in prompts]
     with record(model.model, model.taps, read), torch.inference_mode():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.model import ModelOptions, open_model
+from linguabridge.neurons import NeuronSpace
 from linguabridge.progress import Reporter
 
 
@@ -19,7 +20,7 @@ def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter |
         ModelError: it cannot be loaded, or has no taps.
     """
     from linguabridge.ranking import default_window
-    from linguabridge.taps import input_embedding
+    from linguabridge.taps import JOIN, input_embedding
 
     lazy = open_model(name, options, Cache(default_cache_dir()), reporter)
     model = lazy.loaded
@@ -34,8 +35,9 @@ def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter |
         "parameters": f"{parameters:,}",
         "layers": f"{model.space.n_layers} (0 to {model.space.n_layers - 1}); default window {window[0]}-{window[-1]}",
         "neurons": f"{len(model.space):,} ({' or '.join(f'{w:,}' for w in widths)} a layer)",
+        **_experts(model.space),
         "taps": f"{model.taps[0]} … {model.taps[-1]}",
-        "activation": type(dict(inner.named_modules())[model.taps[0]]).__name__,
+        "activation": type(dict(inner.named_modules())[model.taps[-1].split(JOIN)[0]]).__name__,
         "vocabulary": f"{input_embedding(inner).shape[0]:,}",
         "BOS": "added by the tokenizer" if bos else "not added by the tokenizer",
         "device": str(model.device),
@@ -44,3 +46,11 @@ def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter |
         "folder": str(model.files.folder),
         "weights SHA-256": model.files.weights_sha256,
     }
+
+
+def _experts(space: NeuronSpace) -> dict[str, str]:
+    """How many experts a layer has, and of how many neurons each; nothing for a model without experts."""
+    if not space.experts:
+        return {}
+    kinds = dict.fromkeys(tuple(f"{one.count(w):,} of {w:,}" for w in dict.fromkeys(one)) for one in space.experts)
+    return {"experts": " or ".join(" and ".join(kind) for kind in kinds) + " neurons a layer"}

@@ -66,8 +66,7 @@ class Measurements:
         """Activation statistics of a text; see :func:`linguabridge.collect.profile_text`."""
         key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
         if found := self.cache.get("profile", key):
-            space = NeuronSpace(tuple(found.facts["widths"]))
-            return LanguageProfile(space, found.arrays["positive"], found.arrays["total"], found.facts["tokens"])
+            return LanguageProfile(NeuronSpace.of_facts(found.facts), tokens=found.facts["tokens"], **found.arrays)
         from linguabridge.collect import profile_text
 
         model = self.model.loaded
@@ -79,9 +78,10 @@ class Measurements:
             "language": text.language.code,
             "source": text.source,
             "tokens": one.tokens,
-            "widths": list(one.space.widths),
+            **one.space.facts,
         }
-        self.cache.put("profile", key, {"positive": one.positive, "total": one.total}, facts)
+        arrays = {"positive": one.positive, "total": one.total}
+        self.cache.put("profile", key, arrays | ({} if one.routed is None else {"routed": one.routed}), facts)
         return one
 
     def blocks(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> BlockedProfile:
@@ -95,7 +95,7 @@ class Measurements:
             shuffle=shuffle,
         )
         if found := self.cache.get("blocks", key):
-            return BlockedProfile(space=NeuronSpace(tuple(found.facts["widths"])), **found.arrays)
+            return BlockedProfile(space=NeuronSpace.of_facts(found.facts), **found.arrays)
         from linguabridge.collect import profile_blocks
 
         model = self.model.loaded
@@ -109,7 +109,7 @@ class Measurements:
             "revision": self.model.files.revision,
             "language": text.language.code,
             "source": text.source,
-            "widths": list(one.space.widths),
+            **one.space.facts,
         }
         arrays = {
             "positive": one.positive,
@@ -118,6 +118,8 @@ class Measurements:
             "token_ids": one.token_ids,
             "token_counts": one.token_counts,
         }
+        if one.routed is not None:
+            arrays["routed"] = one.routed
         self.cache.put("blocks", key, arrays, facts)
         return one
 

@@ -260,15 +260,17 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         ModelError: transformers cannot load it, its vocabulary is smaller than its tokenizer's, its values are not
             finite, or its neurons cannot be read.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from linguabridge.hardware import MAP, choose_device, choose_dtype
-    from linguabridge.taps import find_taps, input_embedding, tap_widths
+    from linguabridge.taps import find_taps, input_embedding, refuse_unreadable, tap_space
 
     options = options or ModelOptions()
     device = choose_device(options.device)
     with quiet_transformers():
         try:
+            config = AutoConfig.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
+            refuse_unreadable(config, files.name)  # transformers may load the decoder of such a model alone
             tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
             loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
                 files.folder,
@@ -300,7 +302,7 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         )
     taps = find_taps(model, options.taps)
     _check_finite(model, tokenizer, files.name)
-    return LanguageModel(files, model, tokenizer, taps, NeuronSpace(tap_widths(model, taps)))
+    return LanguageModel(files, model, tokenizer, taps, tap_space(model, taps))
 
 
 def _used_beyond(tokenizer: PreTrainedTokenizerBase, rows: int) -> bool:

@@ -6,7 +6,7 @@ to end in their own order, each with its own width. Layers keep their numbers ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,33 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NeuronSpace:
-    """All feed-forward neurons of a model: ``widths[l]`` of them in layer l."""
+    """All feed-forward neurons of a model: ``widths[l]`` of them in layer l.
+
+    In a mixture of experts a neuron is (layer, expert, unit), and a layer's neurons are those of its experts, laid end
+    to end; ``experts[l]`` holds the number of each one's units. A layer without experts counts as one. A model without
+    any has no ``experts``.
+    """
 
     widths: tuple[int, ...]
+    experts: tuple[tuple[int, ...], ...] = ()
+
+    @classmethod
+    def of_experts(cls, experts: Sequence[Sequence[int]]) -> NeuronSpace:
+        """The neurons of layers whose experts have so many units each."""
+        return cls(tuple(sum(one) for one in experts), tuple(tuple(one) for one in experts))
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> NeuronSpace:
+        """From what :attr:`facts` gave."""
+        return cls(tuple(facts["widths"]), tuple(tuple(one) for one in facts.get("experts", ())))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a stored result says of the space."""
+        facts: dict[str, Any] = {"widths": list(self.widths)}
+        if self.experts:
+            facts["experts"] = [list(one) for one in self.experts]
+        return facts
 
     def __len__(self) -> int:
         return sum(self.widths)
@@ -34,6 +58,29 @@ class NeuronSpace:
     def starts(self) -> Indices:
         """Flat index of each layer's unit 0, and the number of neurons at the end; shape (layers + 1,)."""
         return np.concatenate([[0], np.cumsum(self.widths)]).astype(np.int64)
+
+    @property
+    def _parts(self) -> tuple[tuple[int, ...], ...]:
+        return self.experts or tuple((width,) for width in self.widths)
+
+    @property
+    def spans(self) -> list[list[slice]]:
+        """Where the units of each layer's experts lie within the layer; one slice where a layer has no experts."""
+        ends = [np.cumsum(one).tolist() for one in self._parts]
+        return [[slice(a, b) for a, b in zip([0, *one[:-1]], one, strict=True)] for one in ends]
+
+    @property
+    def expert_widths(self) -> Indices:
+        """Number of units of each expert, those of all layers end to end; shape (experts of all layers,)."""
+        return np.array([width for one in self._parts for width in one], np.int64)
+
+    def places(self, flat: Indices) -> Indices:
+        """Layer, expert and unit of neurons by their flat indices; shape (n, 3)."""
+        starts = np.concatenate([[0], np.cumsum(self.expert_widths)])
+        number = np.searchsorted(starts, flat, side="right") - 1
+        firsts = np.cumsum([0] + [len(one) for one in self._parts])
+        layer = np.searchsorted(firsts, number, side="right") - 1
+        return np.stack([layer, number - firsts[layer], flat - starts[number]], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

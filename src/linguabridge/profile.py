@@ -1,13 +1,14 @@
 """Activation statistics per language, and the top sets they give.
 
 For every feed-forward neuron: the share of a language's tokens at which its value is > 0 (activation probability) and
-its mean value over the same tokens. Padding never counts; special tokens count only in reference mode.
+its mean value over the same tokens. Padding never counts; special tokens count only in reference mode. In a mixture of
+experts, a neuron's tokens are those that are routed to its expert.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,32 @@ class LanguageProfile:
     positive: NDArray[np.int64]  # (neurons,): tokens at which the value is > 0
     total: NDArray[np.float64]  # (neurons,): sum of the values
     tokens: int
+    routed: NDArray[np.int64] | None = None  # (experts of all layers,): tokens that came to each; None without experts
 
     @property
     def probability(self) -> NDArray[np.float64]:
-        """Activation probability of each neuron, shape (neurons,), between 0 and 1."""
-        return self.positive / self.tokens
+        """Activation probability of each neuron, shape (neurons,), between 0 and 1.
+
+        It is over the tokens routed to the neuron's expert, and 0 where there were none.
+        """
+        return self.positive / self._reached
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Mean activation of each neuron, shape (neurons,), in the units of the activation function."""
-        return self.total / self.tokens
+        """Mean activation of each neuron, shape (neurons,), in the units of the activation function.
+
+        It is over the tokens routed to the neuron's expert, and 0 where there were none.
+        """
+        return self.total / self._reached
+
+    @property
+    def over_all(self) -> LanguageProfile:
+        """The same statistics over all tokens, at which a neuron whose expert is not asked gives 0."""
+        return replace(self, routed=None)
+
+    @property
+    def _reached(self) -> NDArray[np.int64] | int:
+        return self.tokens if self.routed is None else np.repeat(np.maximum(self.routed, 1), self.space.expert_widths)
 
 
 @dataclass(frozen=True)
@@ -49,11 +66,14 @@ class BlockedProfile:
     tokens: NDArray[np.int64]  # (blocks,), none of them 0
     token_ids: NDArray[np.int64]  # (types,): the tokenizer's numbers that occur, ascending
     token_counts: NDArray[np.int64]  # (types,): how often
+    routed: NDArray[np.int64] | None = None  # (blocks, experts of all layers): tokens that came to each expert
 
     @property
     def whole(self) -> LanguageProfile:
         """The statistics of the whole text."""
-        return LanguageProfile(self.space, self.positive.sum(0, dtype=np.int64), self.total, int(self.tokens.sum()))
+        routed = None if self.routed is None else self.routed.sum(0)
+        positive = self.positive.sum(0, dtype=np.int64)
+        return LanguageProfile(self.space, positive, self.total, int(self.tokens.sum()), routed)
 
 
 @dataclass(frozen=True)

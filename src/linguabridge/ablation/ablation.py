@@ -102,7 +102,8 @@ def ablate(
     own = [profile.languages[one.code] for one in (wanted.source, wanted.target)]
     n_layers = own[0].space.n_layers
     layers = chosen_layers(settings.layers, n_layers, range(n_layers))
-    activation, often = (own[0].mean + own[1].mean) / 2, (own[0].probability + own[1].probability) / 2
+    both = [one.over_all for one in own]  # what a neuron gives to the whole text
+    activation, often = (both[0].mean + both[1].mean) / 2, (both[0].probability + both[1].probability) / 2
     tested, notes = _tested(profile, wanted, layers, activation, settings)
     changed = Changed(measure, materials, settings.text_tokens)
     nothing = NeuronSet.of(own[0].space, [])

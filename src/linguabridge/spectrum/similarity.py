@@ -94,9 +94,15 @@ def resampled_correlations(profiles: Sequence[BlockedProfile], *, samples: int, 
         samples: to draw.
         seed: of the draws.
 
+    In a mixture of experts the tokens that a probability is over differ between experts, and with the sample; there the
+    probabilities of a sample are made, some neurons at a time.
+
     Yields:
         Matrices of shape (K, K).
     """
+    if any(one.routed is not None for one in profiles):
+        yield from _resampled_with_experts(profiles, samples=samples, seed=seed)
+        return
     blocks = [len(one.tokens) for one in profiles]
     covariance = _block_covariance(profiles)
     ends = np.cumsum(blocks)
@@ -109,6 +115,32 @@ def resampled_correlations(profiles: Sequence[BlockedProfile], *, samples: int, 
         product = weights.T @ covariance @ weights
         deviation = np.sqrt(np.diagonal(product))
         yield np.clip(product / np.outer(deviation, deviation), -1, 1)
+
+
+def _resampled_with_experts(profiles: Sequence[BlockedProfile], *, samples: int, seed: int) -> Iterator[Array]:
+    rng = np.random.default_rng(seed)
+    times = [np.zeros((samples, len(one.tokens))) for one in profiles]  # how often each block is drawn
+    for sample in range(samples):
+        for some in times:
+            count = some.shape[1]
+            some[sample] = np.bincount(rng.integers(count, size=count), minlength=count)
+    space, k = profiles[0].space, len(profiles)
+    expert_of = np.repeat(np.arange(len(space.expert_widths)), space.expert_widths)
+    product, sums = np.zeros((samples, k, k)), np.zeros((samples, k))
+    step = max(1, _BYTES // (8 * samples * k))
+    for start in range(0, len(space), step):
+        part = slice(start, start + step)
+        p = np.empty((samples, k, len(expert_of[part])))
+        for row, (one, some) in enumerate(zip(profiles, times, strict=True)):
+            assert one.routed is not None
+            reached = np.maximum(some @ one.routed, 1)
+            p[:, row] = some @ one.positive[:, part].astype(np.float64) / reached[:, expert_of[part]]
+        product += p @ p.swapaxes(1, 2)
+        sums += p.sum(axis=2)
+    n = len(space)
+    covariance = product / n - sums[:, :, None] * sums[:, None, :] / n**2
+    deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    yield from np.clip(covariance / (deviation[:, :, None] * deviation[:, None, :]), -1, 1)
 
 
 def _block_covariance(profiles: Sequence[BlockedProfile]) -> Array:

@@ -1,0 +1,88 @@
+"""Activation statistics of every family against its own weights, and architectures that are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import by_hand
+import tiny
+from linguabridge.cache import Cache
+from linguabridge.collect import profile_text
+from linguabridge.errors import ModelError
+from linguabridge.model import LanguageModel, ModelOptions, find_model, load_model
+from linguabridge.taps import find_taps, tap_space
+
+Load = Callable[[str], LanguageModel]
+LINES = tiny.LINES[:5]
+
+
+def assert_read_as_by_hand(model: LanguageModel, family: str, activation: str | None = None) -> None:
+    each = []
+    for line in LINES:
+        ids = model.encode(line)
+        counted = [token not in model.special_ids for token in ids]
+        each.append(by_hand.values(family, model.model, ids, activation)[:, counted])
+    positive, total, tokens = by_hand.statistics(each)
+    found = profile_text(model, LINES)
+    assert found.tokens == tokens.max()
+    assert len(model.space) == len(positive)
+    # A value within rounding of 0 may fall on either side of it: the batched products sum in another order.
+    assert np.abs(found.positive - positive).sum() <= 2
+    np.testing.assert_allclose(found.total, total, rtol=1e-4, atol=1e-3)
+    assert 0.05 < found.probability.mean() < 0.95
+
+
+@pytest.mark.parametrize("family", by_hand.PLAIN)
+def test_statistics_are_those_of_the_familys_own_weights(tiny_loaded: Load, family: str) -> None:
+    model = tiny_loaded(family)
+    assert_read_as_by_hand(model, family)
+    assert not model.space.experts
+
+
+@pytest.mark.parametrize("activation", by_hand.ACTIVATIONS)
+def test_activation_functions_and_biases(tiny_loaded: Load, activation: str) -> None:
+    changed = tiny.model("llama", hidden_act=activation, mlp_bias=True)
+    with torch.no_grad():
+        for layer in changed.base_model.layers:
+            layer.mlp.gate_proj.bias.normal_()
+    taps = find_taps(changed)
+    model = dataclasses.replace(tiny_loaded("llama"), model=changed, taps=taps, space=tap_space(changed, taps))
+    assert_read_as_by_hand(model, "llama", activation)
+
+
+def test_taps_of_a_model_that_nobody_foresaw(tiny_loaded: Load) -> None:
+    class Unforeseen(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x / (1 + torch.exp(-x))
+
+    changed = tiny.model("llama")
+    for layer in changed.base_model.layers:
+        layer.mlp.act_fn = Unforeseen()
+    with pytest.raises(ModelError, match="has none; name the activation modules"):
+        find_taps(changed)
+    taps = find_taps(changed, "model.layers.{layer}.mlp.act_fn")
+    model = dataclasses.replace(tiny_loaded("llama"), model=changed, taps=taps, space=tap_space(changed, taps))
+    assert_read_as_by_hand(model, "llama")
+
+
+def test_encoder_decoders_are_refused_as_they_are_loaded(tmp_path: Path) -> None:
+    config = transformers.T5Config(vocab_size=420, d_model=16, d_ff=24, d_kv=8, num_layers=2, num_heads=2)
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    tiny.tokenizer(bos=False).save_pretrained(tmp_path / "t5")
+    files = find_model(str(tmp_path / "t5"), Cache(tmp_path))
+    with pytest.raises(ModelError, match="t5 is an encoder-decoder model; linguabridge reads decoder-only"):
+        load_model(files, ModelOptions("cpu", "float32"))
+
+
+@pytest.mark.parametrize("taps", [None, "backbone.layers.{layer}.mixer.act"])
+def test_state_space_models_are_refused(taps: str | None) -> None:
+    config = transformers.MambaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, state_size=4)
+    with pytest.raises(ModelError, match="MambaForCausalLM is a state-space model, or has such layers: it folds"):
+        find_taps(transformers.MambaForCausalLM(config), taps)
