@@ -254,6 +254,11 @@ def test_too_few_words_are_said_with_a_way_out(settings: StudySettings, cache: C
         materials(("en", "sw"), dataclasses.replace(settings, lexicon=str(few)), cache)
 
 
+def test_a_bridge_that_the_lexicon_lacks_is_named_with_the_way_out(settings: StudySettings, cache: Cache) -> None:
+    with pytest.raises(InputError, match="name --candidates without it"):
+        materials(("en", "sw"), dataclasses.replace(settings, candidates=("de", "fr", "es", "it")), cache)
+
+
 def test_the_command_writes_a_study_and_analyses_it_again(
     run: Callable[..., object], tiny_model: Folder, lexicon: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,7 @@ def pair_items(
         )
     pair = lexicon.pair(source, target)
     drawn = split(pair, probes=settings.probes, check=len(pair.entries), seed=settings.seed, share=TEST_SHARE)
-    known = {one.code: word_list(lexicon, source, one) for one in candidates}
+    known = {one.code: _words(lexicon, source, one) for one in candidates}
     kept: list[Entry] = []
     words: dict[str, list[str]] = {code: [] for code in known}
     n_copied = 0
@@ -114,3 +114,10 @@ def pair_items(
         probes=drawn.probes,
         n_copied=n_copied,
     )
+
+
+def _words(lexicon: Lexicon, source: Language, bridge: Language) -> dict[str, str]:
+    try:
+        return word_list(lexicon, source, bridge)
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}, or name --candidates without {bridge.code}.") from error

@@ -76,13 +76,27 @@ class MeasuredPair:
         return "en" in self.pair
 
 
-def measure_pair(measure: Measurements, pair: Pair, settings: StudySettings, cache: Cache) -> MeasuredPair:
-    """Measure a pair whole.
+@dataclass(frozen=True)
+class Materials:
+    """What a pair is measured with, before a model is asked.
+
+    Attributes:
+        lexicon: of the words.
+        items: words to ask.
+        texts: to read neurons on, of all its languages, by code.
+    """
+
+    lexicon: Lexicon
+    items: PairItems
+    texts: dict[str, Text]
+
+
+def measure_pair(measure: Measurements, found: Materials, settings: StudySettings) -> MeasuredPair:
+    """Measure a pair whole, with the materials that :func:`materials` gathered for it.
 
     Raises:
-        LinguabridgeError: the words, texts or the model cannot be used; the message says how to mend it.
+        LinguabridgeError: texts or the model cannot be used; the message says how to mend it.
     """
-    found = materials(pair, settings, cache)
     items = found.items
     grid = run_pair(measure, items, settings.bridge_words, exact=settings.exact)
     evidence = gather_evidence(measure, found, settings)
@@ -111,21 +125,6 @@ def _scores(way: Way, evidence: Evidence) -> tuple[float, ...]:
         return tuple(float(value) for value in way.score(evidence))
     except InputError:
         return (float("nan"),) * len(evidence.codes)
-
-
-@dataclass(frozen=True)
-class Materials:
-    """What a pair is measured with, before a model is asked.
-
-    Attributes:
-        lexicon: of the words.
-        items: words to ask.
-        texts: to read neurons on, of all its languages, by code.
-    """
-
-    lexicon: Lexicon
-    items: PairItems
-    texts: dict[str, Text]
 
 
 def materials(pair: Pair, settings: StudySettings, cache: Cache) -> Materials:

@@ -53,10 +53,10 @@ def study(
     measure = Measurements(lazy, cache, reporter)
     pairs: list[MeasuredPair] = []
     took: list[float] = []
-    for number, pair in enumerate(settings.pairs, 1):
+    for number, (pair, found) in enumerate(zip(settings.pairs, gathered, strict=True), 1):
         reporter.say(f"Pair {number} of {len(settings.pairs)}: {_title(pair)}{_left(took, number, settings)}")
         start = time.monotonic()
-        pairs.append(measure_pair(measure, pair, settings, cache))
+        pairs.append(measure_pair(measure, found, settings))
         took.append(time.monotonic() - start)
     return Study(
         model=lazy.files.name,
