@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from linguabridge.study import regret
+import made_up
+from linguabridge.study import analysis, regret
 from linguabridge.study.regret import (
     Draws,
     Halves,
@@ -183,3 +184,31 @@ def test_within_noise() -> None:
     assert within_noise(values, 2, [0, 1, 2], 0)
     assert not within_noise(values, 0, [0, 1, 2], 0)
     assert within_noise(values, 0, [0, 1], 0)
+
+
+def test_a_few_words_of_a_hop_are_drawn_without_those_that_are_none() -> None:
+    hop = np.array([[1, 2, 4, 0, 0], [5, 5, 5, 5, 5]])
+    found = analysis._few(hop, 2, np.random.default_rng(0))
+    assert found.shape == (analysis.HOP_DRAWS, 2)
+    assert set(np.round(found[:, 0], 6)) == {0.75, 0.625, 0.375}  # means of every two of 1, 1/2 and 1/4
+    np.testing.assert_allclose(found[:, 1], 0.2)
+    np.testing.assert_allclose(analysis._few(hop, 3, np.random.default_rng(0))[:, 0], 1.75 / 3)
+
+
+def test_every_row_is_picked_from_as_one_is() -> None:
+    scores = np.random.default_rng(0).integers(0, 4, (30, 5)) / 3
+    np.testing.assert_array_equal(analysis._picks(scores), [picks_of(row) for row in scores])
+
+
+def test_the_pilot_curve_is_that_of_a_plain_loop() -> None:
+    one = made_up.study(n_words=60).pairs[0]
+    found = analysis.analyse("all", [one], [one], seed=0).curves[-1]
+    values = (1 / one.ranks)[[one.arms.index(code) for code in one.candidates]]
+    rng = np.random.default_rng(5)
+    for n, lost in zip(found.words, found.regret, strict=True):
+        scored = []
+        for _ in range(1000):
+            order = rng.permutation(60)
+            scored.append(values[values[:, order[:n]].mean(axis=1).argmax(), order[n:]].mean())
+        oracle = analysis.Draws({one.pair: values}, 0).each(one.pair, best(np.ones(len(values), bool)))
+        assert lost == pytest.approx(oracle - np.mean(scored), abs=0.015)

@@ -28,7 +28,7 @@ from linguabridge.study.settings import VOTED
 
 ENGLISH, RANDOM = "english", "random"
 CHANCES = 1000  # draws of words, to say how often a decision is right
-HOP_DRAWS, PILOT_DRAWS = 50, 200  # of a few words, for curves
+HOP_DRAWS, PILOT_DRAWS = 400, 400  # of a few words, for curves
 HOP_CURVE = (5, 10, 15, 20, 30)
 PILOT_CURVE = (5, 10, 20, 30, 50)  # up to a third of the words: the oracle itself is picked on half of them
 
@@ -334,10 +334,8 @@ def _hop_curve(
     for n in words:
         lost = []
         for one in pairs:
-            picks = np.zeros(len(one.candidates))
-            for _ in range(HOP_DRAWS):
-                first, second = (_few(hop, n, rng) for hop in (one.first_hop, one.second_hop))
-                picks += picks_of(first * second) / HOP_DRAWS
+            first, second = (_few(hop, n, rng) for hop in (one.first_hop, one.second_hop))
+            picks = _picks(first * second).mean(axis=0)
             statistic = minus(oracle[one.pair], gained(_spread(one, singles[one.pair], picks)))
             lost.append(draws.each(one.pair, statistic))
         found.append(float(np.mean(lost)))
@@ -345,8 +343,23 @@ def _hop_curve(
 
 
 def _few(hop: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """MRR of each candidate's hop on n of its words, drawn at random; 0 ranks are no words."""
-    return np.array([(1 / rng.permutation(row[row > 0])[:n]).mean() for row in hop])
+    """MRR of each candidate's hop on n of its words, drawn at random; 0 ranks are no words.
+
+    Returns:
+        Shape (draws, candidates).
+    """
+    order = rng.random((HOP_DRAWS, *hop.shape))
+    order[:, hop == 0] = np.inf  # last
+    drawn = np.argsort(order, axis=2)[..., :n]
+    ranks = np.take_along_axis(np.broadcast_to(hop, order.shape), drawn, axis=2)
+    return np.asarray((1 / ranks).mean(axis=2))
+
+
+def _picks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What :func:`linguabridge.study.regret.picks_of` gives for each row of known scores; shape (draws, candidates)."""
+    scores = np.round(scores, 9)  # equal ones differ by rounding
+    first = scores == scores.max(axis=1, keepdims=True)
+    return np.asarray(first / first.sum(axis=1, keepdims=True))
 
 
 def _pilot_curve(
@@ -365,11 +378,9 @@ def _pilot_curve(
         lost = []
         for one in pairs:
             rows = values[one.pair][singles[one.pair]]
-            total = 0.0
-            for _ in range(PILOT_DRAWS):
-                order = rng.permutation(rows.shape[1])
-                picks = picks_of(np.round(rows[:, order[:n]].mean(axis=1), 9))
-                total += picks @ rows[:, order[n:]].mean(axis=1)
-            lost.append(draws.each(one.pair, oracle[one.pair]) - total / PILOT_DRAWS)
+            order = np.argsort(rng.random((PILOT_DRAWS, rows.shape[1])), axis=1)
+            seen, other = (rows[:, part].mean(axis=2).T for part in (order[:, :n], order[:, n:]))
+            scored = (_picks(seen) * other).sum(axis=1).mean()
+            lost.append(draws.each(one.pair, oracle[one.pair]) - float(scored))
         found.append(float(np.mean(lost)))
     return Curve("pilot", words, tuple(found))
