@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from linguabridge import cache as cache_module
-from linguabridge.cache import Cache, default_cache_dir, digest, write_atomically
+from linguabridge.cache import Cache, array_digest, computed_by, default_cache_dir, digest, write_atomically
 from linguabridge.errors import CacheError
 
 KEY = {"model": {"weights": "abc"}, "tokens": 300, "text": "مرحبا", "none": None}
@@ -195,6 +196,49 @@ def test_two_processes_share_a_cache(cache: Cache) -> None:
     assert [other.exitcode for other in others] == [0, 0]
     assert seen
     assert len(files(cache)) == 2  # nothing damaged, nothing half written
+
+
+def test_what_is_computed_once_is_found_again(cache: Cache) -> None:
+    made: list[int] = []
+
+    def compute() -> tuple[dict[str, np.ndarray], dict[str, object]]:
+        made.append(1)
+        return {**ARRAYS, "nan": np.array([np.nan, 0.1])}, {"pair": ("a", 0.1), "none": None}
+
+    first, second = (cache.computed("scores", KEY, compute) for _ in range(2))
+    assert made == [1]
+    assert first.facts == second.facts == {"pair": ["a", 0.1], "none": None}
+    for name, array in first.arrays.items():
+        np.testing.assert_array_equal(second.arrays[name], array)
+    data = next(cache.root.rglob("*.safetensors"))
+    data.write_bytes(data.read_bytes()[:-1])
+    assert cache.computed("scores", KEY, compute).facts == first.facts
+    assert made == [1, 1]  # what was damaged is computed again
+
+
+def test_what_fails_is_not_kept(cache: Cache) -> None:
+    def fail() -> tuple[dict[str, np.ndarray], dict[str, object]]:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        cache.computed("scores", KEY, fail)
+    assert cache.get("scores", KEY) is None
+
+
+def test_arrays_are_alike_only_with_type_shape_and_values() -> None:
+    one = np.arange(6, dtype=np.int64)
+    assert array_digest(one) == array_digest(np.arange(12)[::2] // 2)  # whatever its layout in memory
+    others = [one.reshape(2, 3), one.astype(np.int32), one.astype(float), one[::-1], one[:0], np.zeros((0, 4))]
+    assert len({array_digest(array) for array in (one, *others)}) == 1 + len(others)
+
+
+def test_what_computes_is_named_by_its_content() -> None:
+    found = computed_by("dependence.py", "spectrum/support.py")
+    own = Path(cache_module.__file__).parent
+    assert found["dependence.py"] == hashlib.sha256((own / "dependence.py").read_bytes()).hexdigest()
+    assert found["spectrum/support.py"] != found["dependence.py"]
+    assert found["numpy"] == np.__version__
+    assert {"torch", "scipy"} <= set(found)
 
 
 def test_digest_depends_on_content_only() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.ranking import Ranking, _LinearScorer, default_window, rank_candidates
+from linguabridge.ranking import Ranking, default_window, rank_candidates
+from linguabridge.scorers import LinearScorer
 from test_dependence import naive_cka, naive_hsic_unbiased, naive_kernel
 
 SPACE = NeuronSpace((40,) * 5)
@@ -95,7 +96,7 @@ def test_ranking_says_what_it_compared() -> None:
 def test_half_samples_equal_kernels_made_anew_with_the_full_samples_scale() -> None:
     values = data(4, planted="a")
     codes = list(BRIDGES)
-    scorer = _LinearScorer(
+    scorer = LinearScorer(
         values, ROWS, SHARED.within(WINDOW), [BRIDGES[c].within(WINDOW) for c in codes], WINDOW, "cka"
     )
     half = np.sort(np.random.default_rng(0).permutation(N)[: N // 2])

@@ -14,10 +14,12 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache as memoise
 from importlib import metadata
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,25 @@ class Cache:
                 write_atomically(data, content)
             write_atomically(manifest_path, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
 
+    def computed(
+        self, kind: str, key: Mapping[str, Any], compute: Callable[[], tuple[Arrays, Mapping[str, Any]]]
+    ) -> Artefact:
+        """The artefact stored under this key; where there is none, what ``compute`` makes is stored and given.
+
+        For what is computed from results that are kept themselves: a second run then loads neither those nor the
+        packages that compute.
+
+        Args:
+            kind: as in :meth:`get`.
+            key: as in :meth:`get`; with :func:`computed_by`, so that another way of computing is another question.
+            compute: gives arrays and facts.
+        """
+        if found := self.get(kind, key):
+            return found
+        arrays, facts = compute()
+        self.put(kind, key, arrays, facts)
+        return Artefact(arrays, json.loads(json.dumps(facts)))  # as it will be read: lists, not tuples
+
     def check_writable(self) -> None:
         """Fail before a long computation rather than after it.
 
@@ -161,16 +182,42 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def computing_versions() -> dict[str, str]:
-    """Versions of what computes: another one may compute other numbers, so they are part of every measurement's key."""
-    return {name: version for name, version in versions().items() if name in ("torch", "transformers", "tokenizers")}
+def array_digest(array: NDArray[Any]) -> str:
+    """SHA-256, in hexadecimal, of an array's type, shape and values."""
+    whole = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()
 
 
 @memoise
-def versions() -> dict[str, str]:
-    """Versions that results may depend on, for manifests."""
+def computed_by(*modules: str) -> dict[str, str]:
+    """What computes something from stored results: versions of packages, and of our own modules the content.
+
+    A version number of our own would have to be raised by hand; content cannot be forgotten.
+
+    Args:
+        modules: files of this package, such as ``spectrum/support.py``; all that the numbers depend on.
+    """
+    ours = files("linguabridge")
+    return {**versions(("torch", "numpy", "scipy")), **{name: _sha256(ours.joinpath(name)) for name in modules}}
+
+
+def _sha256(file: Traversable) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def computing_versions() -> dict[str, str]:
+    """Versions of what computes: another one may compute other numbers, so they are part of every measurement's key."""
+    return versions(("torch", "transformers", "tokenizers"))
+
+
+@memoise
+def versions(
+    packages: tuple[str, ...] = ("linguabridge", "torch", "transformers", "tokenizers", "numpy"),
+) -> dict[str, str]:
+    """Versions that results may depend on; of those packages that are installed. All of them stand in manifests."""
     found = {}
-    for package in ("linguabridge", "torch", "transformers", "tokenizers", "numpy"):
+    for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found

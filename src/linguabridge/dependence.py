@@ -28,10 +28,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from linguabridge.errors import InputError
+from linguabridge.hardware import start_threads
+from linguabridge.settings import MIN_PROBES
+
+start_threads()  # all that computes with torch outside of a model comes through here
 
 Activations = NDArray[np.floating] | Tensor
 
-MIN_PROBES = 4  # the unbiased estimator divides by n - 3
 CONSTANT = {torch.float32: 1e-4, torch.float64: 1e-9}  # norm of a centred kernel under which it is rounding only
 TILE_BYTES = 128 * 2**20  # kernels held at once, for each side
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from linguabridge.cache import Cache, default_cache_dir
-from linguabridge.model import ModelOptions, open_model
+from linguabridge.cache import Cache, computed_by, computing_versions, default_cache_dir
+from linguabridge.hardware import MAP
+from linguabridge.model import LazyModel, ModelOptions, open_model
 from linguabridge.neurons import NeuronSpace
 from linguabridge.progress import Reporter
 
 
 def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter | None = None) -> dict[str, str]:
-    """Describe a model: layers, taps, type, memory. Loads it.
+    """Describe a model: layers, taps, type, memory. Loads it, the first time.
 
     Args:
         name: as in :func:`linguabridge.model.find_model`.
@@ -19,10 +20,28 @@ def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter |
     Raises:
         ModelError: it cannot be loaded, or has no taps.
     """
+    cache = Cache(default_cache_dir())
+    lazy = open_model(name, options, cache, reporter)
+    if lazy.computes[0] == MAP:
+        found = _described(lazy)  # what lies where depends on the memory that is free now
+    else:
+        key = {
+            "model": lazy.key,
+            "device": lazy.computes[0],
+            "computed_by": {
+                **computing_versions(),
+                **computed_by("inspection.py", "taps.py", "experts.py", "ranking.py"),
+            },
+        }
+        found = cache.computed("inspection", key, lambda: ({}, _described(lazy))).facts
+    return {**found, "folder": str(lazy.files.folder), "weights SHA-256": lazy.files.weights_sha256}
+
+
+def _described(lazy: LazyModel) -> dict[str, str]:
+    """What the loaded model tells; the first entries of :func:`inspect`'s result, in their order."""
     from linguabridge.ranking import default_window
     from linguabridge.taps import JOIN, input_embedding
 
-    lazy = open_model(name, options, Cache(default_cache_dir()), reporter)
     model = lazy.loaded
     inner = model.model
     parameters = sum(p.numel() for p in inner.parameters())
@@ -43,8 +62,6 @@ def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter |
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "memory": f"{memory / 2**20:,.0f} MB of weights",
-        "folder": str(model.files.folder),
-        "weights SHA-256": model.files.weights_sha256,
     }
 
 

@@ -7,7 +7,7 @@ whatever asks the same question again, in this run or another, for this pair or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,8 @@ from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.profile import BlockedProfile, LanguageProfile, Profile
 from linguabridge.progress import Reporter
 from linguabridge.prompts import Ending
+from linguabridge.text_bits import TextBits
 from linguabridge.texts import MAX_LENGTH, Text, load_text
-
-if TYPE_CHECKING:
-    from linguabridge.perplexity import TextBits
 
 # What is asked together, and kept as soon as it is answered: a killed run loses one such batch. Batches are planned
 # from the whole list of questions, so that a run that goes on computes the same batches, and gets the same numbers.
@@ -64,7 +62,7 @@ class Measurements:
 
     def profile(self, text: Text, *, max_tokens: int, count_special: bool = False) -> LanguageProfile:
         """Activation statistics of a text; see :func:`linguabridge.collect.profile_text`."""
-        key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
+        key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
         if found := self.cache.get("profile", key):
             return LanguageProfile(NeuronSpace.of_facts(found.facts), tokens=found.facts["tokens"], **found.arrays)
         from linguabridge.collect import profile_text
@@ -86,14 +84,7 @@ class Measurements:
 
     def blocks(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> BlockedProfile:
         """Activation statistics by block of a text; see :func:`linguabridge.collect.profile_blocks`."""
-        key = self._key(
-            text=text.sha256,
-            max_tokens=max_tokens,
-            max_length=MAX_LENGTH,
-            blocks=blocks,
-            cut="by tokens, none empty",  # how blocks are made; another way is another question
-            shuffle=shuffle,
-        )
+        key = self.blocks_key(text, max_tokens=max_tokens, blocks=blocks, shuffle=shuffle)
         if found := self.cache.get("blocks", key):
             return BlockedProfile(space=NeuronSpace.of_facts(found.facts), **found.arrays)
         from linguabridge.collect import profile_blocks
@@ -123,13 +114,24 @@ class Measurements:
         self.cache.put("blocks", key, arrays, facts)
         return one
 
+    def blocks_key(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> dict[str, Any]:
+        """What :meth:`blocks` keeps its answer under; for keys of what is computed from it."""
+        return self.key(
+            text=text.sha256,
+            max_tokens=max_tokens,
+            max_length=MAX_LENGTH,
+            blocks=blocks,
+            cut="by tokens, none empty",  # how blocks are made; another way is another question
+            shuffle=shuffle,
+        )
+
     def bits_per_byte(self, text: Text, *, max_tokens: int) -> TextBits:
         """How well the model predicts a text; see :func:`linguabridge.perplexity.bits_per_byte`."""
-        from linguabridge.perplexity import TextBits, bits_per_byte
-
-        key = self._key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH)
+        key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH)
         if found := self.cache.get("perplexity", key):
             return TextBits(**found.arrays)
+        from linguabridge.perplexity import bits_per_byte
+
         model = self.model.loaded
         with self.reporter.step(f"Measuring perplexity: {text.language.name}", max_tokens) as advance:
             one = bits_per_byte(model, text.lines(), max_tokens=max_tokens, advance=advance)
@@ -149,7 +151,7 @@ class Measurements:
         with self.reporter.step(title, len(questions)) as advance:
             for part in planned(order, [len(prompt) + sum(map(len, some)) for prompt, some in questions]):
                 asked, choices = [questions[i][0] for i in part], [list(questions[i][1]) for i in part]
-                key = self._key(prompts=digest(asked), options=digest(choices), whole=whole)
+                key = self.key(prompts=digest(asked), options=digest(choices), whole=whole)
                 if stored := self.cache.get("likelihood", key):
                     scores = stored.arrays["scores"]
                     advance(len(part))
@@ -170,7 +172,7 @@ class Measurements:
         with self.reporter.step(title, len(questions)) as advance:
             for part in planned(order, [len(prompt) for prompt in questions]):
                 asked = [questions[i] for i in part]
-                key = self._key(
+                key = self.key(
                     prompts=digest(asked),
                     max_new_tokens=ending.max_new_tokens,
                     until=list(ending.stops),
@@ -197,7 +199,7 @@ class Measurements:
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False
     ) -> NDArray[np.float32]:
         """Activations of chosen neurons on prompts; see :func:`linguabridge.collect.probe_matrix`."""
-        key = self._key(
+        key = self.key(
             prompts=digest(list(prompts)), neurons=digest(neurons.flat.tolist()), count_special=count_special
         )
         if found := self.cache.get("probes", key):
@@ -212,7 +214,7 @@ class Measurements:
 
     def linear_kernels(self, title: str, prompts: Sequence[str], *, of: str = "neurons") -> NDArray[np.float32]:
         """Kernels over prompts by layer; see :func:`linguabridge.collect.linear_kernels`."""
-        key = self._key(prompts=digest(list(prompts)), of=of)
+        key = self.key(prompts=digest(list(prompts)), of=of)
         if found := self.cache.get("kernels", key):
             return found.arrays["kernels"]
         from linguabridge.collect import linear_kernels
@@ -233,7 +235,8 @@ class Measurements:
         self.cache.put("tokens", key, {"counts": counts}, {"about": title})
         return counts
 
-    def _key(self, **question: Any) -> dict[str, Any]:
+    def key(self, **question: Any) -> dict[str, Any]:
+        """A question to this model, as a cache key."""
         return {"model": self.model.key, "computed_by": computing_versions(), **question}
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -262,9 +262,10 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from linguabridge.hardware import MAP, choose_device, choose_dtype
+    from linguabridge.hardware import MAP, choose_device, choose_dtype, start_threads
     from linguabridge.taps import find_taps, input_embedding, refuse_unreadable, tap_space
 
+    start_threads()
     options = options or ModelOptions()
     device = choose_device(options.device)
     with quiet_transformers():
@@ -338,15 +339,37 @@ def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, na
 class LazyModel:
     """A model that is found at once and loaded when a result needs it; results found in the cache need it not."""
 
-    def __init__(self, files: ModelFiles, options: ModelOptions, load: Callable[[], LanguageModel]) -> None:
+    def __init__(
+        self, files: ModelFiles, options: ModelOptions, cache: Cache, load: Callable[[ModelOptions], LanguageModel]
+    ) -> None:
         self.files = files
         self.options = options
+        self.cache = cache
         self._load = load
 
     @cached_property
     def loaded(self) -> LanguageModel:
-        """The model itself."""
-        return self._load()
+        """The model itself, on the device and in the type that results are kept under.
+
+        Raises:
+            ModelError: as :func:`load_model`, or what is remembered of the machine no longer holds.
+        """
+        from linguabridge.hardware import check_choice
+
+        check_choice(self.options.device, self.options.dtype, self.files.folder, self.cache)
+        device, dtype = self.computes
+        return self._load(replace(self.options, device=device, dtype=dtype))
+
+    @cached_property
+    def computes(self) -> tuple[str, str]:
+        """Device and type that the model computes with; torch is asked only where it is not remembered.
+
+        Raises:
+            InputError: a device or dtype that does not exist.
+        """
+        from linguabridge.hardware import remembered_choice
+
+        return remembered_choice(self.options.device, self.options.dtype, self.files.folder, self.cache)
 
     @cached_property
     def n_layers(self) -> int | None:
@@ -363,13 +386,11 @@ class LazyModel:
     @cached_property
     def key(self) -> dict[str, Any]:
         """The part of every cache key that stands for the model and how it computes."""
-        from linguabridge.hardware import choose_device, choose_dtype
-
-        device = choose_device(self.options.device)
+        device, dtype = self.computes
         return {
             **self.files.identity,
             "device": device.split(":")[0],
-            "dtype": str(choose_dtype(self.options.dtype, device, self.files.folder)).removeprefix("torch."),
+            "dtype": dtype,
             "taps": self.options.taps,
             "remote_code": self.options.trust_remote_code,
         }
@@ -389,12 +410,12 @@ def open_model(
     """
     from linguabridge.cache import default_cache_dir
 
-    options = options or ModelOptions()
+    cache = cache or Cache(default_cache_dir())
     shown = reporter or Reporter()
-    files = find_model(name, cache or Cache(default_cache_dir()), shown)
+    files = find_model(name, cache, shown)
 
-    def load() -> LanguageModel:
+    def load(options: ModelOptions) -> LanguageModel:
         shown.say(f"Loading {name}.")
         return load_model(files, options)
 
-    return LazyModel(files, options, load)
+    return LazyModel(files, options or ModelOptions(), cache, load)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from linguabridge.cache import Cache
 from linguabridge.choices import Choice
 from linguabridge.languages import Language
 from linguabridge.lape import specific_sets
@@ -68,8 +69,13 @@ class Probed:
     layers: range
 
 
-def rank_by_neurons(probed: Probed, settings: Settings) -> Ranking:
+def rank_by_neurons(probed: Probed, settings: Settings, cache: Cache | None = None) -> Ranking:
     """Rank candidates by how strongly their neurons depend on those that source and target share.
+
+    Args:
+        probed: neurons and what they did.
+        settings: which estimator, and the seed.
+        cache: where scores are kept; None to compute them.
 
     Raises:
         InputError: the sets are empty, or there are too few probes.
@@ -83,6 +89,7 @@ def rank_by_neurons(probed: Probed, settings: Settings) -> Ranking:
         estimator=settings.estimator_in_force,
         empty_layers_count=settings.reference,
         seed=settings.seed,
+        cache=cache,
     )
 
 

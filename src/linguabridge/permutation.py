@@ -22,15 +22,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from linguabridge.dependence import MIN_PROBES, summed_unit_kernel
+from linguabridge.cache import Arrays, Cache, array_digest, computed_by
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet
+from linguabridge.settings import MIN_PROBES
+
+if TYPE_CHECKING:
+    import torch
 
 PERMUTATIONS = 999
 ALIKE = 5  # probes that change places with each other when a nuisance is given
@@ -62,6 +66,7 @@ def permutation_p(
     given: NDArray[np.floating] | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    cache: Cache | None = None,
 ) -> dict[str, Tested]:
     """Test for every candidate that its bridge set is independent of the shared set.
 
@@ -75,6 +80,7 @@ def permutation_p(
             then independence among probes with the same number.
         permutations: how many, drawn at random; the smallest p is 1 / (permutations + 1).
         seed: of the permutations. All candidates are tested on the same ones.
+        cache: where scores are kept; None to compute them.
 
     Returns:
         Score and p of each candidate, in the order of ``bridges``. Without ``given`` the scores are those of
@@ -86,21 +92,29 @@ def permutation_p(
     n = values.shape[1]
     if n < 2 * MIN_PROBES:
         raise InputError(f"{n} probes are too few for permutations; at least {2 * MIN_PROBES} are needed.")
-    blocks = [np.arange(n)]
-    if given is not None:
-        if given.shape != (n,) or not np.isfinite(given).all():
-            raise InputError(f"What is given must be one finite number for each of the {n} probes.")
-        values, blocks = residual_ranks(values, given), alike(given)
-    orders = torch.from_numpy(_orders(blocks, permutations, np.random.default_rng(seed)))
+    if given is not None and (given.shape != (n,) or not np.isfinite(given).all()):
+        raise InputError(f"What is given must be one finite number for each of the {n} probes.")
 
-    pairs = np.zeros(len(bridges))
-    seen, permuted = np.zeros(len(bridges)), np.zeros((permutations, len(bridges)))
-    for kx, ky, in_layer in _layers(values, rows, shared, list(bridges.values()), window):
-        pairs += in_layer
-        seen += (ky @ kx.flatten()).numpy()
-        for number, order in enumerate(orders):
-            # X in the inverse order is Y in this one, and there is only one X.
-            permuted[number] += (ky @ kx.index_select(0, order).index_select(1, order).flatten()).numpy()
+    def compute() -> tuple[Arrays, dict[str, Any]]:
+        return _scores(values, rows, shared, list(bridges.values()), window, given, permutations, seed), {}
+
+    if cache is None:
+        found = compute()[0]
+    else:
+        key = {
+            "values": array_digest(values),
+            "rows": array_digest(rows.flat),
+            "widths": list(rows.space.widths),
+            "shared": array_digest(shared.flat),
+            "bridges": [array_digest(one.flat) for one in bridges.values()],
+            "window": [window[0], window[-1]],
+            "given": None if given is None else array_digest(given),
+            "permutations": permutations,
+            "seed": seed,
+            "computed_by": computed_by("permutation.py", "dependence.py"),
+        }
+        found = cache.computed("permutations", key, compute).arrays
+    pairs, seen, permuted = found["pairs"], found["seen"], found["permuted"]
 
     # An order that changes nothing must count as equal, however its sum is rounded.
     rounding = 1e-12 * np.maximum(pairs, 1)
@@ -111,6 +125,38 @@ def permutation_p(
         code: Tested(float(seen[i] / pairs[i]), float(p[i])) if pairs[i] else Tested(None, None)
         for i, code in enumerate(bridges)
     }
+
+
+def _scores(
+    values: NDArray[np.floating],
+    rows: NeuronSet,
+    shared: NeuronSet,
+    bridges: list[NeuronSet],
+    window: range,
+    given: NDArray[np.floating] | None,
+    permutations: int,
+    seed: int,
+) -> Arrays:
+    """Scores, times the pairs of neurons, in the order seen and in permuted ones.
+
+    Returns:
+        ``pairs`` and ``seen``, shape (candidates,), and ``permuted``, shape (permutations, candidates).
+    """
+    import torch
+
+    blocks = [np.arange(values.shape[1])]
+    if given is not None:
+        values, blocks = residual_ranks(values, given), alike(given)
+    orders = torch.from_numpy(_orders(blocks, permutations, np.random.default_rng(seed)))
+    pairs = np.zeros(len(bridges))
+    seen, permuted = np.zeros(len(bridges)), np.zeros((permutations, len(bridges)))
+    for kx, ky, in_layer in _layers(values, rows, shared, bridges, window):
+        pairs += in_layer
+        seen += (ky @ kx.flatten()).numpy()
+        for number, order in enumerate(orders):
+            # X in the inverse order is Y in this one, and there is only one X.
+            permuted[number] += (ky @ kx.index_select(0, order).index_select(1, order).flatten()).numpy()
+    return {"pairs": pairs, "seen": seen, "permuted": permuted}
 
 
 def residual_ranks(values: NDArray[np.floating], given: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -168,6 +214,9 @@ def _layers(
     values: NDArray[np.floating], rows: NeuronSet, shared: NeuronSet, bridges: list[NeuronSet], window: range
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]]:
     """Of each layer with shared neurons: their kernel, the candidates' (flat, a row each), and their pairs."""
+    import torch
+
+    from linguabridge.dependence import summed_unit_kernel
 
     def kernel(some: NeuronSet, layer: int) -> torch.Tensor:
         at = np.searchsorted(rows.flat, some.layer(layer))

@@ -18,32 +18,8 @@ from linguabridge.collect import LONGEST_LINE
 from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, log_normaliser, projection
+from linguabridge.text_bits import TextBits
 from linguabridge.texts import MAX_LENGTH
-
-
-@dataclass(frozen=True)
-class TextBits:
-    """What a model needs to predict a text, line by line.
-
-    Attributes:
-        bits: −log2 of the probability of the line's scored tokens, shape (lines,).
-        bytes: of the UTF-8 text that they stand for, shape (lines,).
-        tokens: scored, shape (lines,).
-    """
-
-    bits: NDArray[np.float64]
-    bytes: NDArray[np.int64]
-    tokens: NDArray[np.int64]
-
-    @property
-    def per_byte(self) -> float:
-        """Bits per byte of the whole text."""
-        return float(self.bits.sum() / self.bytes.sum())
-
-    @property
-    def perplexity(self) -> float:
-        """Perplexity by token: 2 to the power of the bits per token. Compares within one tokenizer and text only."""
-        return float(2 ** (self.bits.sum() / self.tokens.sum()))
 
 
 def bits_per_byte(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from linguabridge.dependence import MIN_PROBES, score, summed_unit_kernel, u_centre
+from linguabridge.cache import Arrays, Cache, array_digest, computed_by, digest
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet
+from linguabridge.settings import MIN_PROBES
 
 HALF_SAMPLES = 200
 HALF_SAMPLES_REFERENCE = 50  # its score is no linear function of kernels, so each half-sample costs a full run
@@ -120,6 +121,7 @@ def rank_candidates(
     estimator: str = "cka",
     empty_layers_count: bool = False,
     seed: int = 0,
+    cache: Cache | None = None,
 ) -> Ranking:
     """Score every candidate.
 
@@ -138,6 +140,7 @@ def rank_candidates(
             divisor, and all layers weigh the same. By default such a layer is left out, and layers are weighted by
             their pairs of neurons.
         seed: of the half-samples.
+        cache: where scores are kept; None to compute them.
 
     Raises:
         InputError: too few probes, or no shared neuron in the window.
@@ -146,14 +149,13 @@ def rank_candidates(
     if n < 2 * MIN_PROBES:
         raise InputError(f"{n} probes are too few to rank candidates; at least {2 * MIN_PROBES} are needed.")
     shared = _within(shared, window)
-    scorer = _LinearScorer if estimator == "cka" else _PlainScorer
     codes = list(bridges)
-    parts = scorer(values, rows, shared, [bridges[code].within(window) for code in codes], window, estimator)
     rng = np.random.default_rng(seed)
     repeats = HALF_SAMPLES if estimator == "cka" else HALF_SAMPLES_REFERENCE
     samples = [np.sort(rng.permutation(n)[: n // 2]) for _ in range(repeats)]
-    full, *halved = parts.scores([None, *samples])
-    weights = np.ones_like(full) if empty_layers_count else parts.pairs
+    inside = [bridges[code].within(window) for code in codes]
+    full, *halved = _layer_scores(values, rows, shared, inside, window, estimator, [None, *samples], cache)
+    weights = np.ones_like(full) if empty_layers_count else _pairs(shared, inside, window)
     halves = np.stack([_mean(half, weights, empty_layers_count) for half in halved])
     totals = _mean(full, weights, empty_layers_count)
     ranked_halves = np.where(np.isnan(halves), -np.inf, halves)
@@ -200,6 +202,7 @@ def score_candidates(
     *,
     estimator: str = "cka",
     empty_layers_count: bool = False,
+    cache: Cache | None = None,
 ) -> dict[str, float]:
     """The scores of :func:`rank_candidates` without their uncertainty: NaN for a candidate without neurons.
 
@@ -207,11 +210,55 @@ def score_candidates(
         InputError: no shared neuron in the window.
     """
     shared = _within(shared, window)
-    scorer = _LinearScorer if estimator == "cka" else _PlainScorer
-    parts = scorer(values, rows, shared, [one.within(window) for one in bridges.values()], window, estimator)
-    weights = np.ones_like(parts.pairs) if empty_layers_count else parts.pairs
-    means = _mean(parts.per_layer(None), weights, empty_layers_count)
+    inside = [one.within(window) for one in bridges.values()]
+    (full,) = _layer_scores(values, rows, shared, inside, window, estimator, [None], cache)
+    weights = np.ones_like(full) if empty_layers_count else _pairs(shared, inside, window)
+    means = _mean(full, weights, empty_layers_count)
     return {code: float(one) for code, one in zip(bridges, means, strict=True)}
+
+
+def _layer_scores(
+    values: NDArray[np.floating],
+    rows: NeuronSet,
+    shared: NeuronSet,
+    bridges: Sequence[NeuronSet],
+    window: range,
+    estimator: str,
+    samples: Sequence[NDArray[np.int64] | None],
+    cache: Cache | None,
+) -> NDArray[np.float64]:
+    """Score of each candidate in each layer on each sample, from the cache or computed; NaN where a set is empty.
+
+    Returns:
+        Array of shape (samples, candidates, layers).
+    """
+
+    def compute() -> tuple[Arrays, dict[str, Any]]:
+        from linguabridge.scorers import scorer  # imports torch
+
+        return {"scores": scorer(values, rows, shared, bridges, window, estimator).scores(samples)}, {}
+
+    if cache is None:
+        return np.asarray(compute()[0]["scores"])
+    key = {
+        "values": array_digest(values),
+        "rows": array_digest(rows.flat),
+        "widths": list(rows.space.widths),
+        "shared": array_digest(shared.flat),
+        "bridges": [array_digest(one.flat) for one in bridges],
+        "window": [window[0], window[-1]],
+        "estimator": estimator,
+        "samples": digest([None if one is None else one.tolist() for one in samples]),
+        "computed_by": computed_by("scorers.py", "dependence.py"),
+    }
+    return np.asarray(cache.computed("scores", key, compute).arrays["scores"])
+
+
+def _pairs(shared: NeuronSet, bridges: Sequence[NeuronSet], window: range) -> NDArray[np.float64]:
+    """Pairs of a shared neuron and a candidate's, shape (candidates, layers)."""
+    sizes = [[len(one.layer(layer)) for layer in window] for one in (shared, *bridges)]
+    own, *others = np.array(sizes, dtype=np.float64)
+    return np.array(others) * own
 
 
 def _within(shared: NeuronSet, window: range) -> NeuronSet:
@@ -237,83 +284,3 @@ def _mean(
 
 def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-class _PlainScorer:
-    """Any estimator, computed anew for every half-sample."""
-
-    def __init__(
-        self,
-        values: NDArray[np.floating],
-        rows: NeuronSet,
-        shared: NeuronSet,
-        bridges: list[NeuronSet],
-        window: range,
-        estimator: str,
-    ) -> None:
-        self.estimator = estimator
-
-        def block(some: NeuronSet, layer: int) -> torch.Tensor:
-            at = np.searchsorted(rows.flat, some.layer(layer))
-            return torch.from_numpy(np.ascontiguousarray(values[at]))
-
-        self.x = [block(shared, layer) for layer in window]
-        self.y = [[block(bridge, layer) for layer in window] for bridge in bridges]
-        self.pairs = np.array([[float(len(x) * len(y)) for x, y in zip(self.x, ys, strict=True)] for ys in self.y])
-        self.n = values.shape[1]
-
-    def scores(self, samples: Sequence[NDArray[np.int64] | None]) -> NDArray[np.float64]:
-        """Score of each candidate in each layer on each sample of the probes (None: on all).
-
-        Returns:
-            Array of shape (samples, candidates, layers), NaN where a set is empty.
-        """
-        out = np.full((len(samples), *self.pairs.shape), np.nan)
-        for layer, x in enumerate(self.x):
-            for candidate, ys in enumerate(self.y):
-                y = ys[layer]
-                if not len(x) or not len(y):
-                    continue
-                for number, probes in enumerate(samples):
-                    pick = slice(None) if probes is None else torch.from_numpy(probes)
-                    out[number, candidate, layer] = score(x[:, pick], y[:, pick], estimator=self.estimator)
-        return out
-
-    def per_layer(self, probes: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Scores on one sample, shape (candidates, layers)."""
-        return np.asarray(self.scores([probes])[0])
-
-
-class _LinearScorer(_PlainScorer):
-    """Mean CKA over pairs: an inner product of two sums of kernels, so a half-sample costs one S × S product.
-
-    Each neuron's scale stays that of the full sample; a half-sample re-centres, which is exact. Layer by layer, so that
-    two matrices are held at a time.
-    """
-
-    def scores(self, samples: Sequence[NDArray[np.int64] | None]) -> NDArray[np.float64]:
-        """See :meth:`_PlainScorer.scores`."""
-        out = np.full((len(samples), *self.pairs.shape), np.nan)
-        for layer, x in enumerate(self.x):
-            if not len(x):
-                continue
-            kx = summed_unit_kernel(x)
-            for candidate, ys in enumerate(self.y):
-                if not len(ys[layer]):
-                    continue
-                ky = summed_unit_kernel(ys[layer])
-                for number, probes in enumerate(samples):
-                    product = self._product(kx, ky, probes)
-                    out[number, candidate, layer] = product / self.pairs[candidate, layer]
-        return out
-
-    def _product(self, kx: torch.Tensor, ky: torch.Tensor, probes: NDArray[np.int64] | None) -> float:
-        if probes is None:
-            return float((kx * ky).sum())
-        at = torch.from_numpy(probes)
-        m = len(probes)
-        # HSIC_u is the inner product over n(n − 3); the unit kernels hold the full sample's n. Centring one side is
-        # enough: it is a projection.
-        centred = u_centre(kx[at[:, None], at])
-        scale: float = self.n * (self.n - 3) / (m * (m - 3))
-        return float((centred * ky[at[:, None], at]).sum()) * scale

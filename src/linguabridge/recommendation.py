@@ -165,7 +165,7 @@ def recommend(
     if lazy.n_layers is not None:
         window(lazy.n_layers, settings)  # before the work, not after it
     neurons = probe_neurons(measure, s, t, candidates, texts, choices, settings)
-    profile, ranking = neurons.profile, rank_by_neurons(neurons, settings)
+    profile, ranking = neurons.profile, rank_by_neurons(neurons, settings, cache)
     similarity = {
         c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates
     }

@@ -22,6 +22,7 @@ CHAINED_BRIDGES = 3  # in the check's chain: their words stand in one prompt
 OWN, DICTIONARY = "own", "dictionary"  # whose bridge words stand in a prompt
 
 ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here so that settings need no torch
+MIN_PROBES = 4  # of any estimate: the unbiased one divides by n - 3
 # Ways of choosing, as in linguabridge.choosing.ways; the default is the one that lost least on the study's pairs for
 # development (docs/study.md).
 WAYS_TO_CHOOSE = (

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich import box
 from rich.table import Table
 
-from linguabridge.check import Check
-from linguabridge.recommendation import Recommendation
 from linguabridge.words import bridges_name, interval, number, p_value, share
+
+if TYPE_CHECKING:
+    from linguabridge.check import Check
+    from linguabridge.recommendation import Recommendation
 
 _BARS = " ▁▂▃▄▅▆▇█"
 

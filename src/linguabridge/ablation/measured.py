@@ -17,8 +17,8 @@ from linguabridge.cache import computing_versions, digest
 from linguabridge.choices import gold_ranks
 from linguabridge.measure import Measurements
 from linguabridge.neurons import NeuronSet
-from linguabridge.perplexity import TextBits
 from linguabridge.prompts import option_text
+from linguabridge.text_bits import TextBits
 from linguabridge.texts import MAX_LENGTH
 
 

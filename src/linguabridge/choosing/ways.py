@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from linguabridge.cache import Cache
 from linguabridge.choosing.evidence import Evidence
 from linguabridge.neuron_ranking import Probed
 from linguabridge.permutation import permutation_p
@@ -36,11 +37,17 @@ class Way:
 
 def _ranked(evidence: Evidence, **changes: object) -> Scores:
     settings = replace(evidence.settings, **changes)  # type: ignore[arg-type]
-    return neuron_scores(evidence.neurons(settings), settings)
+    return neuron_scores(evidence.neurons(settings), settings, evidence.measure.cache)
 
 
-def neuron_scores(probed: Probed, settings: Settings) -> Scores:
-    """Dependence of each candidate's neurons on the shared ones; NaN for a candidate without neurons."""
+def neuron_scores(probed: Probed, settings: Settings, cache: Cache | None = None) -> Scores:
+    """Dependence of each candidate's neurons on the shared ones; NaN for a candidate without neurons.
+
+    Args:
+        probed: neurons and what they did.
+        settings: which estimator.
+        cache: where scores are kept; None to compute them.
+    """
     found = score_candidates(
         probed.values,
         probed.rows,
@@ -49,6 +56,7 @@ def neuron_scores(probed: Probed, settings: Settings) -> Scores:
         probed.layers,
         estimator=settings.estimator_in_force,
         empty_layers_count=settings.reference,
+        cache=cache,
     )
     return np.array(list(found.values()))
 
@@ -66,6 +74,7 @@ def _length_given(evidence: Evidence) -> Scores:
         given=lengths.astype(float),
         permutations=199,
         seed=evidence.settings.seed,
+        cache=evidence.measure.cache,
     )
     return np.array([np.nan if (score := tested[code].score) is None else score for code in evidence.codes])
 

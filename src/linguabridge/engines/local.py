@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linguabridge.cache import computed_by, computing_versions, digest
 from linguabridge.engines.engine import SCORINGS, as_scored
 from linguabridge.errors import InputError
 from linguabridge.measure import Measurements
+from linguabridge.model import file_sha256
 from linguabridge.prompts import Ending, Prompt
 
 
@@ -54,6 +56,20 @@ class Local:
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         if not self.chat:
             return [prompt.written for prompt in prompts]
+        files, cache = self.measure.model.files, self.measure.cache
+        key = {
+            "tokenizer": files.tokenizer_sha256,
+            # Newer folders keep the template beside the tokenizer.
+            "templates": {one.name: file_sha256(one, cache) for one in sorted(files.folder.glob("chat_template*"))},
+            "remote_code": self.measure.model.options.trust_remote_code,
+            "prompts": digest([[prompt.text, prompt.start] for prompt in prompts]),
+            "computed_by": {**computing_versions(), **computed_by("engines/local.py")},
+        }
+        return list(
+            cache.computed("chat-prompts", key, lambda: ({}, {"written": self._by_template(prompts)})).facts["written"]
+        )
+
+    def _by_template(self, prompts: Sequence[Prompt]) -> list[str]:
         tokenizer = self.measure.model.loaded.tokenizer
         if not tokenizer.chat_template:
             raise InputError(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 PERMUTATIONS = 9999
 FEWEST = 3  # languages, and pairs of them; on fewer, nothing correlates
@@ -160,6 +159,8 @@ def separation(similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> floa
     n_alike, n_other = int(alike.sum()), int((~alike).sum())
     if n_alike == 0 or n_other == 0:
         return None
+    from scipy.stats import rankdata  # here: scipy's statistics take a second to import
+
     ranks = rankdata(values)
     return float((ranks[alike].sum() - n_alike * (n_alike + 1) / 2) / (n_alike * n_other))
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from linguabridge.dependence import unit_kernels
 from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import is_symbol, load_cldr
 from linguabridge.lexicons.split import in_order
 from linguabridge.neurons import NeuronSet
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[np.float64]
 
@@ -141,6 +143,10 @@ class _Kernels:
     """Kernels of one language's own neurons in one layer."""
 
     def __init__(self, rows: NDArray[np.float32], members: NDArray[np.float32], own: NDArray[np.bool_]) -> None:
+        import torch
+
+        from linguabridge.dependence import unit_kernels
+
         self.kernels = unit_kernels(torch.from_numpy(np.ascontiguousarray(rows[own]))).flatten(1)
         self.members = torch.from_numpy(np.ascontiguousarray(members[:, own]))
 
@@ -151,6 +157,8 @@ class _Kernels:
 
 def _products(left: list[_Kernels], right: list[_Kernels], first: range, second: range) -> Array:
     """Inner product of the sums of s over O(s, t) and of t over O(s, t), shape (left, right)."""
+    import torch
+
     of_left = torch.stack([one.summed(second) for one in left])  # (left, right, concepts²)
     of_right = torch.stack([one.summed(first) for one in right])  # (right, left, concepts²)
     return np.asarray(torch.einsum("stn,tsn->st", of_left, of_right).double().numpy())

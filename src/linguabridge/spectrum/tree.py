@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
-from scipy.spatial.distance import squareform
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,10 @@ def cluster(codes: Sequence[str], distances: NDArray[np.float64], support: Mappi
         distances: between them, shape (K, K), symmetric, zero diagonal.
         support: of branches (:func:`linguabridge.spectrum.support.support`); others have none.
     """
+    # Here, not above: a tree from the cache needs none of it.
+    from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+    from scipy.spatial.distance import squareform
+
     condensed = squareform(distances, checks=False)
     joined = optimal_leaf_ordering(linkage(condensed, "average"), condensed)
     branches = tuple(
@@ -70,6 +72,9 @@ def cluster(codes: Sequence[str], distances: NDArray[np.float64], support: Mappi
 
 def groups(distances: NDArray[np.float64]) -> list[Group]:
     """The branches of the tree of these distances, by the languages below them."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
     return _below(linkage(squareform(distances, checks=False), "average"), len(distances))
 
 

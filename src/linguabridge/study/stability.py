@@ -18,7 +18,7 @@ from rich.table import Table
 from scipy import stats
 
 from linguabridge import languages
-from linguabridge.cache import Cache, default_cache_dir, versions
+from linguabridge.cache import Arrays, Cache, array_digest, computed_by, default_cache_dir, versions
 from linguabridge.choices import make_choices
 from linguabridge.choosing.ways import neuron_scores
 from linguabridge.errors import InputError
@@ -196,7 +196,7 @@ def _pair(
         )
         for rate in RATES
     }  # fmt: skip
-    by_rate = {rate: neuron_scores(probed, settings) for rate, probed in rates.items()}
+    by_rate = {rate: neuron_scores(probed, settings, cache) for rate, probed in rates.items()}
     try:
         second: Probed | None = _probed(measure, pair, settings, lexicons[1], candidates, cache)
     except InputError:
@@ -206,8 +206,10 @@ def _pair(
         target=pair[1],
         estimator=estimator,
         n_probes=len(first.probes.prompts),
-        halves=_halves(first, settings),
-        lexicons=None if second is None else agreement(neuron_scores(first, settings), neuron_scores(second, settings)),
+        halves=_halves(first, settings, cache),
+        lexicons=None
+        if second is None
+        else agreement(neuron_scores(first, settings, cache), neuron_scores(second, settings, cache)),
         rates={f"{a:g}–{b:g}": agreement(by_rate[a], by_rate[b]) for a, b in itertools.combinations(RATES, 2)},
     )
 
@@ -233,17 +235,34 @@ def _probed(
     return probe_neurons(measure, source, target, bridges, texts, choices, settings)
 
 
-def _halves(probed: Probed, settings: Settings) -> float | None:
-    rng = np.random.default_rng(settings.seed)
-    n = probed.values.shape[1]
-    found = []
-    for _ in range(HALVINGS):
-        order = rng.permutation(n)
-        first, second = (
-            neuron_scores(replace(probed, values=probed.values[:, np.sort(part)]), settings)
-            for part in (order[: n // 2], order[n // 2 :])
-        )
-        found.append(agreement(first, second))
+def _halves(probed: Probed, settings: Settings, cache: Cache) -> float | None:
+    def compute() -> tuple[Arrays, dict[str, Any]]:
+        rng = np.random.default_rng(settings.seed)
+        n = probed.values.shape[1]
+        found = []
+        for _ in range(HALVINGS):
+            order = rng.permutation(n)
+            first, second = (
+                neuron_scores(replace(probed, values=probed.values[:, np.sort(part)]), settings)
+                for part in (order[: n // 2], order[n // 2 :])
+            )
+            found.append(agreement(first, second))
+        return {}, {"agreements": found}
+
+    key = {
+        "values": array_digest(probed.values),
+        "rows": array_digest(probed.rows.flat),
+        "widths": list(probed.rows.space.widths),
+        "shared": array_digest(probed.shared.flat),
+        "bridges": [array_digest(one.flat) for one in probed.bridges.values()],
+        "layers": [probed.layers[0], probed.layers[-1]],
+        "estimator": settings.estimator_in_force,
+        "empty_layers_count": settings.reference,
+        "seed": settings.seed,
+        "halvings": HALVINGS,
+        "computed_by": computed_by("study/stability.py", "ranking.py", "scorers.py", "dependence.py"),
+    }
+    found = cache.computed("halves", key, compute).facts["agreements"]
     known = [value for value in found if value is not None]
     return float(np.mean(known)) if known else None
 
