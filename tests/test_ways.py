@@ -193,6 +193,16 @@ def test_english_is_first_and_the_fixed_ones_follow(evidence: Evidence) -> None:
     assert len(choose(evidence, "random").tied()) == len(CODES)
 
 
+def test_english_or_else_the_second_hop(evidence: Evidence) -> None:
+    np.testing.assert_array_equal(scores(evidence, "english-or-hop"), scores(evidence, "second-hop"))
+    assert not choose(evidence, "english-or-hop").is_fixed
+    others = tuple(map(languages.parse, ("fr", "en", "es")))
+    elsewhere = replace(evidence, source=languages.parse("de"), candidates=others)
+    assert choose(elsewhere, "english-or-hop").first == "en"
+    assert choose(elsewhere, "english-or-hop").is_fixed
+    np.testing.assert_array_equal(scores(elsewhere, "english-or-hop"), scores(elsewhere, "english"))
+
+
 def test_bits_prefer_what_the_model_predicts_best(evidence: Evidence) -> None:
     bits = {code: evidence.bits_per_byte(code) for code in CODES}
     assert choose(evidence, "bits").first == min(bits, key=lambda code: bits[code])

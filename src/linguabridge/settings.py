@@ -25,10 +25,11 @@ ESTIMATORS = ("cka", "reference")  # as in linguabridge.dependence; named here s
 MIN_PROBES = 4  # of any estimate: the unbiased one divides by n - 3
 # Ways of choosing, as in linguabridge.choosing.ways; the default is the one that lost least on the study's pairs for
 # development (docs/study.md).
+FIXED_OR_HOP = "english-or-hop"  # English, or by hops where it is source or target
 WAYS_TO_CHOOSE = (
-    "english", "random", "reference", "cka", "cka-length", "cka-between", "cka-specific", "cka-anchored", "overlap",
-    "correlation-min", "correlation-mean", "correlation-harmonic", "hidden-cka", "tokens", "family", "bits", "hub",
-    "hub-hidden", "central", "hops", "first-hop", "second-hop",
+    "english", FIXED_OR_HOP, "random", "reference", "cka", "cka-length", "cka-between", "cka-specific", "cka-anchored",
+    "overlap", "correlation-min", "correlation-mean", "correlation-harmonic", "hidden-cka", "tokens", "family", "bits",
+    "hub", "hub-hidden", "central", "hops", "first-hop", "second-hop",
 )  # fmt: skip
 CHOOSE_BY = FALLBACK = "english"
 SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")

@@ -119,7 +119,7 @@ def why(result: Recommendation) -> str:
         said = (
             f"{result.language(scored[0][0]).name} is the only candidate that can be scored, so nothing was compared."
         )
-    elif chosen.way == "english":
+    elif chosen.is_fixed:
         names = [result.language(code).name for code, _ in scored[:3]]
         said = f"The bridge was chosen by a fixed order, from nothing in the model: {', then '.join(names)}."
     elif len(tied) > 1:

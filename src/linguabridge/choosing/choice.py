@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from linguabridge.choosing.evidence import Evidence
-from linguabridge.choosing.ways import WAYS
+from linguabridge.choosing.ways import FIXED, WAYS
+from linguabridge.settings import FIXED_OR_HOP
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Chosen:
         """Code of the candidate with the highest score; None where the way says nothing of any."""
         code, score = next(iter(self.scores.items()))
         return None if score is None else code
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the order is a fixed one, from nothing in the model."""
+        return self.way == "english" or (self.way == FIXED_OR_HOP and FIXED[0] in self.scores)
 
     def tied(self) -> Sequence[str]:
         """Codes of the candidates that share the highest score."""

@@ -13,7 +13,7 @@ from linguabridge.choosing.evidence import Evidence
 from linguabridge.neuron_ranking import Probed
 from linguabridge.permutation import permutation_p
 from linguabridge.ranking import score_candidates
-from linguabridge.settings import Settings
+from linguabridge.settings import FIXED_OR_HOP, Settings
 
 Scores = NDArray[np.float64]
 # The bridge everybody tries, and those to try where it is the source or the target.
@@ -146,6 +146,11 @@ def _hops(evidence: Evidence) -> Scores:
     return hop_mrr(evidence, first=True) * hop_mrr(evidence, first=False)
 
 
+def _fixed_or_hop(evidence: Evidence) -> Scores:
+    # Where English is the source or the target, no other language is as sure a bridge: then by the second hop.
+    return _fixed(evidence) if FIXED[0] in evidence.codes else hop_mrr(evidence, first=False)
+
+
 def _hidden(evidence: Evidence) -> Scores:
     return np.minimum(*evidence.with_both(evidence.hidden_likeness))
 
@@ -156,6 +161,7 @@ def _tokens(evidence: Evidence) -> Scores:
 
 _ALL = (
     Way("english", "a fixed order: English, else French, Spanish, Portuguese", _fixed),
+    Way(FIXED_OR_HOP, "English; where it is source or target, right words into the target, MRR", _fixed_or_hop),
     Way("random", "any candidate", lambda evidence: np.zeros(len(evidence.codes))),
     Way("reference", "the published measure (its HSIC, sets, window and layers)", lambda e: _ranked(e, reference=True)),
     Way("cka", "debiased CKA of bridge neurons with shared neurons", _ranked),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def study(
     pairs: Annotated[
-        list[str] | None, typer.Argument(metavar="PAIR…", help="Pairs to study, such as ar:he en:sw; by default 20.")
+        list[str] | None, typer.Argument(metavar="PAIR…", help="Pairs to study, such as ar:he en:sw; by default 24.")
     ] = None,
     model: Model = DEFAULT_MODEL_NAME,
     bridge_words: Annotated[

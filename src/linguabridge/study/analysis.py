@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from linguabridge.check import CHAINED, DIRECT
 from linguabridge.choosing.combined import left_out
 from linguabridge.paired import Interval
+from linguabridge.settings import FIXED_OR_HOP
 from linguabridge.study.measured import MeasuredPair, Pair
 from linguabridge.study.regret import (
     Draws,
@@ -249,7 +250,7 @@ def _way(
     oracle: Mapping[Pair, Statistic],
 ) -> WayResult:
     own = _gained(picks[way])
-    ranked = way not in (ENGLISH, RANDOM)
+    ranked = way not in (ENGLISH, RANDOM, FIXED_OR_HOP)  # these do not order all candidates by one measure
     return WayResult(
         way=way,
         regret=draws.mean(_minus(oracle, own)),

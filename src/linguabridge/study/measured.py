@@ -17,7 +17,7 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import Lexicon, load_lexicon
 from linguabridge.measure import Measurements
-from linguabridge.settings import Settings
+from linguabridge.settings import FIXED_OR_HOP, Settings
 from linguabridge.study.grid import run_pair
 from linguabridge.study.items import PairItems, pair_items
 from linguabridge.study.settings import TEST_SHARE, StudySettings
@@ -25,7 +25,7 @@ from linguabridge.texts import Text, load_text
 
 Pair = tuple[str, str]
 ALWAYS = ("english", "random")  # what every other way is compared with
-HOPPING = {"hops", "first-hop", "second-hop"}
+HOPPING = {"hops", "first-hop", "second-hop", FIXED_OR_HOP}
 
 
 @dataclass(frozen=True)

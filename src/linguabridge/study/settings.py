@@ -12,11 +12,13 @@ from linguabridge.languages import PAPER_LANGUAGES
 from linguabridge.settings import DICTIONARY, WAYS_TO_CHOOSE, Settings, check_bridge_words
 
 # Pairs of the paper's languages. Those for development were looked at while ways of choosing were made and a default
-# was picked; what is said of the ways rests on the others. A third of either has English as source or target.
+# was picked; what is said of the ways rests on the others. A third of them and more have English as source or target.
 # No pair is the reverse of one of the other set, whose words it would share; words of one source language do recur.
-DEVELOPMENT = ("ar:he", "he:ar", "id:tl", "tl:id", "zh:ja", "fi:hu", "en:tl", "zh:en")
+DEVELOPMENT = (
+    "ar:he", "he:ar", "id:tl", "tl:id", "zh:ja", "fi:hu", "en:tl", "zh:en", "hu:en", "ja:en", "en:he", "en:fi",
+)  # fmt: skip
 REPORTED = (
-    "ar:sw", "id:sw", "sw:de", "de:hu", "es:tl", "ja:fi", "it:he", "en:sw", "en:he", "en:fi", "hu:en", "ja:en",
+    "ar:sw", "id:sw", "sw:de", "de:hu", "es:tl", "ja:fi", "it:he", "en:sw", "ar:en", "en:id", "es:en", "en:de",
 )  # fmt: skip
 CHAINS = (2, 3)  # numbers of bridges in one prompt
 VOTED = "&"  # between the codes of bridges whose prompts' likelihoods are summed, in the name of an arm
