@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +89,44 @@ def test_state_space_models_are_refused(taps: str | None) -> None:
     config = transformers.MambaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, state_size=4)
     with pytest.raises(ModelError, match="MambaForCausalLM is a state-space model, or has such layers: it folds"):
         find_taps(transformers.MambaForCausalLM(config), taps)
+
+
+def quantised(folder: Path, tiny_model: Callable[[str], Path], settings: dict[str, object]) -> Path:
+    """A checkpoint whose configuration says that its weights are quantised, which they are not."""
+    shutil.copytree(tiny_model("llama"), folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": settings}), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "package"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 32}, "optimum"),
+        ({"quant_method": "awq", "bits": 4, "group_size": 32, "version": "gemm", "zero_point": True}, "gptqmodel"),
+    ],
+)
+def test_quantised_weights_without_their_package_say_what_to_install(
+    tiny_model: Callable[[str], Path], tmp_path: Path, settings: dict[str, object], package: str
+) -> None:
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed")
+    files = find_model(str(quantised(tmp_path / "q", tiny_model, settings)), Cache(tmp_path))
+    with pytest.raises(ModelError, match=f"transformers cannot load .*pip install .*{package}"):
+        load_model(files, ModelOptions("cpu", "float32"))
+
+
+def test_quantised_weights_are_read(tiny_loaded: Load, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    source = tiny.save(tmp_path / "whole", "llama", hidden_size=64, intermediate_size=128)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        source, quantization_config=transformers.BitsAndBytesConfig(load_in_4bit=True), dtype=torch.float32
+    )
+    model.save_pretrained(tmp_path / "q")
+    tiny.tokenizer(bos=True).save_pretrained(tmp_path / "q")
+    found = load_model(find_model(str(tmp_path / "q"), Cache(tmp_path)), ModelOptions("cpu", "float32"))
+    assert found.space.widths == (128,) * tiny.LAYERS
+    whole = load_model(find_model(str(source), Cache(tmp_path)), ModelOptions("cpu", "float32"))
+    p = [profile_text(one, tiny.LINES).probability for one in (found, whole)]
+    assert 0.5 < np.corrcoef(p)[0, 1] < 0.9999

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import gc
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from linguabridge.profile import BlockedProfile, LanguageProfile
 from linguabridge.spectrum.similarity import resampled_correlations
 from linguabridge.taps import find_taps, tap_space
 from linguabridge.texts import load_text
+from test_device_map import spread
 from test_taps import hooks
 
 Load = Callable[[str], LanguageModel]
@@ -290,3 +293,18 @@ def test_inspect_says_how_many_experts(tiny_model: Callable[[str], Path]) -> Non
     assert said["neurons"] == "600 (96 or 168 a layer)"
     assert said["activation"] == "SiLUActivation"
     assert "experts" not in inspect(str(tiny_model("llama")), ModelOptions("cpu", "float32"))
+
+
+def test_experts_that_are_fetched_for_each_pass_are_read_the_same(
+    tiny_model: Callable[[str], Path], tiny_loaded: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = profile_text(tiny_loaded("mixtral"), LINES)  # first: what follows changes how models are loaded
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model = spread(tiny_model("mixtral"), Cache(tmp_path), monkeypatch)
+    found = profile_text(model, LINES)
+    assert list(tmp_path.glob("linguabridge-*/model.layers.1.mlp.experts.down_proj.safetensors"))
+    np.testing.assert_array_equal(found.positive, expected.positive)
+    np.testing.assert_array_equal(found.routed, expected.routed)  # type: ignore[arg-type]
+    del model
+    gc.collect()
+    assert not list(tmp_path.glob("linguabridge-*"))

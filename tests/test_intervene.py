@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-import transformers
 from torch import Tensor
 
 import tiny
@@ -18,32 +17,12 @@ from linguabridge.generate import greedy_answers
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
-from linguabridge.taps import find_taps, record, tap_space
+from linguabridge.taps import record
 from test_taps import hooks, layers
 
 Load = Callable[[str], LanguageModel]
 FAMILIES = (*tiny.FAMILIES, "neox")
 SOME = [(0, 3), (0, 90), (1, 0), (3, 95), (3, 17)]  # none in layer 2
-
-
-def neox(like: LanguageModel) -> LanguageModel:
-    """A family beside those of the other tests: attention and feed-forward part side by side."""
-    config = transformers.GPTNeoXConfig(
-        vocab_size=tiny.VOCABULARY,
-        hidden_size=tiny.HIDDEN,
-        intermediate_size=tiny.WIDTH,
-        num_hidden_layers=tiny.LAYERS,
-        num_attention_heads=tiny.HEADS,
-        initializer_range=0.3,
-    )
-    torch.manual_seed(7)
-    model = transformers.GPTNeoXForCausalLM(config).eval()
-    taps = find_taps(model)
-    return dataclasses.replace(like, model=model, taps=taps, space=tap_space(model, taps))
-
-
-def loaded(tiny_loaded: Load, family: str) -> LanguageModel:
-    return neox(tiny_loaded("gpt2")) if family == "neox" else tiny_loaded(family)
 
 
 def chosen(model: LanguageModel) -> NeuronSet:
@@ -72,7 +51,7 @@ def logits(model: Any) -> Tensor:
 def test_scaled_neurons_equal_scaled_columns_of_the_down_projection(
     tiny_loaded: Load, family: str, factor: float
 ) -> None:
-    model = loaded(tiny_loaded, family)
+    model = tiny_loaded(family)
     by_hand = copy.deepcopy(model.model)
     with torch.no_grad():
         for layer, unit in SOME:
@@ -87,7 +66,7 @@ def test_scaled_neurons_equal_scaled_columns_of_the_down_projection(
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_factor_one_and_no_neurons_change_no_bit(tiny_loaded: Load, family: str) -> None:
-    model = loaded(tiny_loaded, family)
+    model = tiny_loaded(family)
     before = logits(model.model)
     for neurons, factor in ((chosen(model), 1.0), (NeuronSet.of(model.space, []), 0.0)):
         with scaled(model, neurons, factor):

@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import re
+import tempfile
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -268,25 +270,36 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
     start_threads()
     options = options or ModelOptions()
     device = choose_device(options.device)
+    dtype = choose_dtype(options.dtype, device, files.folder)
+    scratch = None
     with quiet_transformers():
         try:
             config = AutoConfig.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
             refuse_unreadable(config, files.name)  # transformers may load the decoder of such a model alone
             tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=options.trust_remote_code)
+            if device == MAP:
+                # What neither device nor memory can hold is read from the checkpoint's own files, except where
+                # transformers stores it otherwise than it computes with it (experts); that it writes anew.
+                scratch = tempfile.TemporaryDirectory(prefix="linguabridge-", ignore_cleanup_errors=True)
             loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
                 files.folder,
                 output_loading_info=True,
-                dtype=choose_dtype(options.dtype, device, files.folder),
+                dtype=dtype,
                 device_map={"cpu": None, MAP: "auto"}.get(device, device),
+                **({"offload_folder": scratch.name} if scratch else {}),
                 use_safetensors=True,
                 trust_remote_code=options.trust_remote_code,
             )
         except LinguabridgeError:
             raise
         except Exception as error:
+            if scratch:
+                scratch.cleanup()
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ModelError(f"transformers cannot load {files.name}: {first}") from error
     model, loading = loaded
+    if scratch:
+        weakref.finalize(model, scratch.cleanup)
     # transformers fills weights that are not there with random numbers, and only warns.
     if missing := sorted(loading["missing_keys"]):
         raise ModelError(
@@ -321,7 +334,8 @@ def _check_finite(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, na
     for key, weight in model.named_parameters():
         if weight.is_meta:  # not here but in memory or on disk, fetched for each pass (--device map)
             continue
-        if not bool(torch.isfinite(weight).all()):
+        # Of the 8-bit types of quantised weights, torch cannot ask all.
+        if not bool(torch.isfinite(weight.float() if weight.element_size() == 1 else weight).all()):
             raise ModelError(
                 f"The weights of {name} are not finite (NaN or infinity) in {model.dtype}, {key} first: "
                 "they are damaged, or try --dtype float32."
