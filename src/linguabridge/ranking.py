@@ -258,7 +258,7 @@ def _pairs(shared: NeuronSet, bridges: Sequence[NeuronSet], window: range) -> ND
     """Pairs of a shared neuron and a candidate's, shape (candidates, layers)."""
     sizes = [[len(one.layer(layer)) for layer in window] for one in (shared, *bridges)]
     own, *others = np.array(sizes, dtype=np.float64)
-    return np.array(others) * own
+    return np.asarray(np.array(others) * own)
 
 
 def _within(shared: NeuronSet, window: range) -> NeuronSet:

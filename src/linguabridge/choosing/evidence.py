@@ -167,6 +167,16 @@ class Evidence:
 
     def hop(self, first: Language, second: Language, words: int = HOP_WORDS) -> Ranks | None:
         """Ranks of the right translation among ten for probe words of a hop; None without enough words."""
+        if (first, second) not in self._hops:  # several ways ask for the same ones
+            self._hops[first, second] = self._ranks(first, second)
+        found = self._hops[first, second]
+        return None if found is None else found[:words]
+
+    @cached_property
+    def _hops(self) -> dict[tuple[Language, Language], Ranks | None]:
+        return {}
+
+    def _ranks(self, first: Language, second: Language) -> Ranks | None:
         for lexicon in (self.lexicon, load_cldr()):
             try:
                 pair = lexicon.pair(first, second)
@@ -185,7 +195,7 @@ class Evidence:
         prompts = [translation_prompt(names, [choice.entry.source]) for choice in choices]
         options = [[option_text(option) for option in choice.options] for choice in choices]
         title = f"Hop {first.code}→{second.code}"
-        return gold_ranks(self.measure.option_scores(title, prompts, options))[:words]
+        return gold_ranks(self.measure.option_scores(title, prompts, options))
 
     def _not_asked(self, entries: Sequence[Entry]) -> list[Entry]:
         return [

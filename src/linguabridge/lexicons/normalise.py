@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Hebrew points and cantillation, without the punctuation among them (maqaf U+05BE, paseq, sof pasuq, nun hafukha).
 _HEBREW = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
@@ -26,7 +27,10 @@ LONGEST_HAN = 4
 LONGEST_KANA = 8
 LONGEST_UNSPACED = 12
 
+_REMEMBERED = 2**16  # strings; a study asks for the same few ten thousand names hundreds of thousands of times
 
+
+@lru_cache(_REMEMBERED)
 def normalise_word(text: str) -> str:
     """Bring a word to the form in which two spellings of it are equal.
 
@@ -50,6 +54,7 @@ def normalise_word(text: str) -> str:
     return text
 
 
+@lru_cache(_REMEMBERED)
 def is_one_word(text: str, *, spaced: bool) -> bool:
     """Tell whether a string is one word.
 

@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from linguabridge.cache import write_atomically
+from linguabridge.cache import Cache, default_cache_dir, write_atomically
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain, refuse_another, write_json
 from linguabridge.study.measured import MeasuredPair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings
-from linguabridge.study.study import analyses
+from linguabridge.study.study import kept_analyses
 
 STUDY, RANKS, HOPS = "study.json", "ranks.parquet", "hops.parquet"
 
@@ -134,8 +134,12 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]
     return body, pairs
 
 
-def read_study(folder: Path) -> Study:
+def read_study(folder: Path, cache: Cache | None = None) -> Study:
     """Read a study back and analyse its ranks anew.
+
+    Args:
+        folder: of the study.
+        cache: where analyses are kept; the user's cache folder by default.
 
     Raises:
         InputError: as :func:`read_folder`.
@@ -151,7 +155,8 @@ def read_study(folder: Path) -> Study:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
     origin: dict[str, Any] = {name: body[name] for name in ("command", "versions") if name in body}
-    return Study(body["model"], body["identity"], settings, pairs, analyses(pairs, seed=settings.seed), origin)
+    found = kept_analyses(pairs, seed=settings.seed, cache=cache or Cache(default_cache_dir()))
+    return Study(body["model"], body["identity"], settings, pairs, found, origin)
 
 
 def _pair(body: dict[str, Any], ranks: dict[str, list[Any]], hops: dict[str, list[Any]]) -> MeasuredPair:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from linguabridge import languages
-from linguabridge.cache import Cache, default_cache_dir
+from linguabridge.cache import Cache, array_digest, computed_by, default_cache_dir, digest
 from linguabridge.errors import InputError
+from linguabridge.json_values import plain
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.progress import Reporter
+from linguabridge.report.rebuilt import rebuilt
 from linguabridge.study.analysis import Analysis, analyse
 from linguabridge.study.measured import MeasuredPair, materials, measure_pair
 from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
@@ -63,7 +69,7 @@ def study(
         identity={**lazy.key, "revision": lazy.files.revision, "lexicon": gathered[0].lexicon.fingerprint()},
         settings=settings,
         pairs=tuple(pairs),
-        analyses=analyses(pairs, seed=settings.seed),
+        analyses=kept_analyses(pairs, seed=settings.seed, cache=cache),
     )
 
 
@@ -80,6 +86,27 @@ def analyses(pairs: Sequence[MeasuredPair], *, seed: int) -> tuple[Analysis, ...
     return tuple(
         analyse(name, some, pairs, metric=metric, seed=seed) for metric in METRICS for name, some in sets.items()
     )
+
+
+def kept_analyses(pairs: Sequence[MeasuredPair], *, seed: int, cache: Cache) -> tuple[Analysis, ...]:
+    """:func:`analyses`, from the cache where the same pairs were analysed by the same code before."""
+    key = {
+        "pairs": [digest(_content(one)) for one in pairs],
+        "seed": seed,
+        "computed_by": computed_by(
+            "study/study.py", "study/analysis.py", "study/regret.py", "study/settings.py", "choosing/combined.py",
+        ),
+    }  # fmt: skip
+    found = cache.computed("study-analyses", key, lambda: ({}, {"analyses": plain(analyses(pairs, seed=seed))}))
+    return tuple(rebuilt(Analysis, one) for one in found.facts["analyses"])
+
+
+def _content(one: MeasuredPair) -> dict[str, Any]:
+    """A pair as JSON holds it, arrays by their content."""
+    values = {f.name: getattr(one, f.name) for f in dataclasses.fields(one)}
+    return {
+        name: array_digest(value) if isinstance(value, np.ndarray) else plain(value) for name, value in values.items()
+    }
 
 
 def _title(pair: tuple[str, str]) -> str:
