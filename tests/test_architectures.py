@@ -130,3 +130,16 @@ def test_quantised_weights_are_read(tiny_loaded: Load, tmp_path: Path) -> None:
     whole = load_model(find_model(str(source), Cache(tmp_path)), ModelOptions("cpu", "float32"))
     p = [profile_text(one, tiny.LINES).probability for one in (found, whole)]
     assert 0.5 < np.corrcoef(p)[0, 1] < 0.9999
+
+
+def test_two_modules_of_a_layer_can_be_named(tiny_loaded: Load) -> None:
+    llama = tiny_loaded("llama")
+    taps = find_taps(llama.model, "model.layers.{layer}.mlp.act_fn+model.layers.{layer}.mlp.up_proj")
+    both = dataclasses.replace(llama, taps=taps, space=tap_space(llama.model, taps))
+    assert both.space.experts == ((tiny.WIDTH, tiny.WIDTH),) * tiny.LAYERS
+    up = find_taps(llama.model, "model.layers.{layer}.mlp.up_proj")
+    parts = [profile_text(one, LINES) for one in (llama, dataclasses.replace(llama, taps=up))]
+    found = profile_text(both, LINES)
+    expected = np.stack([one.positive.reshape(tiny.LAYERS, tiny.WIDTH) for one in parts], axis=1)
+    np.testing.assert_array_equal(found.positive, expected.ravel())
+    np.testing.assert_array_equal(found.routed, [found.tokens] * 2 * tiny.LAYERS)  # type: ignore[arg-type]

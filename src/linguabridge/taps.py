@@ -248,7 +248,7 @@ def tap_space(model: PreTrainedModel, names: tuple[str, ...]) -> NeuronSpace:
         # Experts that no token was routed to are as wide as those beside them.
         expected = [widths[key] for key in widths if key[0] == site.layer and key[1] in site.range]
         layers[site.layer] += expected[:1] * len(site.range)
-    if all(site.experts is None for site in sites):
+    if len(sites) == len(names) and all(site.experts is None for site in sites):
         return NeuronSpace(tuple(sum(one) for one in layers))
     return NeuronSpace.of_experts(layers)
 
