@@ -96,10 +96,11 @@ def again(arguments: list[str], folder: Path) -> tuple[str, str]:
     return ended.stdout, next(line for line in ended.stderr.splitlines() if line.startswith("imported:"))
 
 
-NAMES = ("recommend", "choosing", "spectrum", "evaluate", "ask", "study", "stability", "ablate", "inspect")
+LONG = ("choosing", "stability")  # what they keep, study keeps in the same way
+NAMES = ("recommend", "spectrum", "evaluate", "ask", "study", "ablate", "inspect")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *(pytest.param(one, marks=pytest.mark.long) for one in LONG)])
 def test_second_run_imports_neither_torch_nor_transformers(
     run: Run, commands: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -109,3 +110,6 @@ def test_second_run_imports_neither_torch_nor_transformers(
     said, imported = again(commands[name], tmp_path)
     assert imported == "imported:"
     assert said == first.out
+    if name == "spectrum":
+        _, imported = again(["report", "related", "--out", "report.html"], tmp_path)
+        assert imported == "imported:"
