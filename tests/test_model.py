@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import shutil
@@ -102,6 +103,8 @@ def test_hub_download_asks_for_safetensors_only_and_keeps_the_revision(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert find_model("owner/name", cache).revision == snapshot.name
     assert not [pattern for pattern in asked if "bin" in pattern or "pt" in pattern.split(".")]
+    # What transformers writes beside a chat model's tokenizer comes along, too.
+    assert any(fnmatch.fnmatch("chat_template.jinja", pattern) for pattern in asked)
 
 
 def test_large_files_of_the_hub_are_known_by_the_name_of_their_blob(cache: Cache, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = embedded.NAME
 _WEIGHTS = ("*.safetensors",)
 _DESCRIPTION = ("config.json", "*.safetensors.index.json", "generation_config.json", "*.py")
+CHAT_TEMPLATES = "chat_template*"  # no part of the identity: only prompts in a chat's form depend on them
 _TOKENIZER = ("tokenizer*", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -232,7 +233,7 @@ def _download(name: str) -> tuple[Path, str | None]:
         RepositoryNotFoundError,
     )
 
-    patterns = [*_WEIGHTS, *_DESCRIPTION, *_TOKENIZER]
+    patterns = [*_WEIGHTS, *_DESCRIPTION, *_TOKENIZER, CHAT_TEMPLATES]
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns))
     except GatedRepoError as error:

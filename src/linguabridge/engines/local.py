@@ -12,7 +12,7 @@ from linguabridge.cache import computed_by, computing_versions, digest
 from linguabridge.engines.engine import SCORINGS, as_scored
 from linguabridge.errors import InputError
 from linguabridge.measure import Measurements
-from linguabridge.model import file_sha256
+from linguabridge.model import CHAT_TEMPLATES, file_sha256
 from linguabridge.prompts import Ending, Prompt
 
 
@@ -60,7 +60,7 @@ class Local:
         key = {
             "tokenizer": files.tokenizer_sha256,
             # Newer folders keep the template beside the tokenizer.
-            "templates": {one.name: file_sha256(one, cache) for one in sorted(files.folder.glob("chat_template*"))},
+            "templates": {one.name: file_sha256(one, cache) for one in sorted(files.folder.glob(CHAT_TEMPLATES))},
             "remote_code": self.measure.model.options.trust_remote_code,
             "prompts": digest([[prompt.text, prompt.start] for prompt in prompts]),
             "computed_by": {**computing_versions(), **computed_by("engines/local.py")},
