@@ -25,7 +25,7 @@ evaluate: $(VENV)/.demo
 	$(BIN)/linguabridge evaluate ar:de sw:de --task bli,mrc,topics --limit 40 --data $(DATA)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -m long

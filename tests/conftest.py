@@ -56,13 +56,15 @@ def shared_data() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def real_cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """For tests on the default model: an empty cache, in which it is converted once.
+    """For tests on the default model: an empty cache, which all processes share and in which it is converted once.
 
     LINGUABRIDGE_TEST_CACHE names another, which saves the conversion when tests run again.
     """
     from linguabridge.cache import Cache
 
-    return Cache(Path(os.environ.get("LINGUABRIDGE_TEST_CACHE") or tmp_path_factory.mktemp("real")))
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return Cache(Path(os.environ.get("LINGUABRIDGE_TEST_CACHE") or shared / "real"))
 
 
 @pytest.fixture(autouse=True)
