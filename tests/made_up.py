@@ -302,7 +302,7 @@ def evaluation(label: str = "via English") -> Evaluation:
     return Evaluation("tiny", results, (row, bridged), settings)
 
 
-STUDIED = (("ar", "he"), ("fi", "hu"), ("en", "tl"), ("ar", "sw"), ("de", "hu"), ("en", "he"))
+STUDIED = (("ar", "he"), ("fi", "hu"), ("en", "tl"), ("ar", "sw"), ("de", "hu"), ("en", "sw"))
 USEFUL = {"es": 0.7, "fr": 0.5, "en": 0.4, "pt": 0.35, "de": 0.3, "sw": 0.2, "ja": 0.1}
 
 

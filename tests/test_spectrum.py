@@ -241,7 +241,7 @@ def test_the_command_prints_words_and_writes_both_files(run, tiny_model: Callabl
     options = ("--tokens", 300, "--samples", 100, "--concepts", 40, "--top-rate", 0.1, "--no-shuffled")
     ended = run("spectrum", *CODES, "--model", tiny_model("llama"), *options, "--out", "there")
     assert ended.code == 0
-    assert "language families together" in ended.out
+    assert "language families together" in " ".join(ended.out.split())  # however long the model's path
     assert "linguabridge report there" in ended.out
     assert Path("there/spectrum.json").exists()
     assert Path("there/pairs.parquet").exists()

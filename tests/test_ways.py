@@ -196,6 +196,7 @@ def test_english_is_first_and_the_fixed_ones_follow(evidence: Evidence) -> None:
 def test_english_or_else_the_second_hop(evidence: Evidence) -> None:
     np.testing.assert_array_equal(scores(evidence, "english-or-hop"), scores(evidence, "second-hop"))
     assert not choose(evidence, "english-or-hop").is_fixed
+    assert choose(evidence, "english-or-hop").title == WAYS["second-hop"].title
     others = tuple(map(languages.parse, ("fr", "en", "es")))
     elsewhere = replace(evidence, source=languages.parse("de"), candidates=others)
     assert choose(elsewhere, "english-or-hop").first == "en"

@@ -31,7 +31,7 @@ WAYS_TO_CHOOSE = (
     "overlap", "correlation-min", "correlation-mean", "correlation-harmonic", "hidden-cka", "tokens", "family", "bits",
     "hub", "hub-hidden", "central", "hops", "first-hop", "second-hop",
 )  # fmt: skip
-CHOOSE_BY = FALLBACK = "english"
+CHOOSE_BY, FALLBACK = FIXED_OR_HOP, "english"  # the default, and what is taken where it says nothing
 SHARED_SETS: tuple[str, ...] = ("overlap", "anchored")
 BRIDGE_SETS = ("rest", "between", "specific")  # made in linguabridge.neuron_ranking
 

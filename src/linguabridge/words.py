@@ -148,7 +148,7 @@ def trust(result: Recommendation) -> str:
     lost = f"{number(known.regret[0])} MRR" if known.regret[0] > 0.0005 else "nothing that shows"
     against = (
         ""
-        if result.chosen.way == "english"
+        if result.chosen.is_fixed
         else (
             f"; against always English (French or the next where English is in the pair) "
             f"{number(known.over_english[0], sign=True)} {interval(*known.over_english[1:], sign=True)}"

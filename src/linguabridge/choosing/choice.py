@@ -52,8 +52,9 @@ def choose(evidence: Evidence, way: str) -> Chosen:
     """
     scores = WAYS[way].score(evidence)
     order = np.argsort(np.where(np.isfinite(scores), -scores, np.inf), kind="stable")
+    by_hop = way == FIXED_OR_HOP and FIXED[0] not in evidence.codes
     return Chosen(
         way=way,
-        title=WAYS[way].title,
+        title=WAYS["second-hop" if by_hop else way].title,
         scores={evidence.codes[i]: float(scores[i]) if np.isfinite(scores[i]) else None for i in order},
     )
