@@ -68,7 +68,7 @@ def study(
 ) -> None:
     """Measure which way of choosing a bridge loses least, on pairs × bridges whose best bridge is known afterwards.
 
-    The default grid takes some three hours on two cores; a run that was stopped goes on. Two of them over different
+    The default grid takes some four hours on two cores; a run that was stopped goes on. Two of them over different
     pairs may share a cache.
 
     Examples: `linguabridge study` · `linguabridge study ar:he en:sw --words 60` · `linguabridge study --from
