@@ -112,15 +112,15 @@ def test_half_samples_equal_kernels_made_anew_with_the_full_samples_scale() -> N
                     pairs.append(naive_hsic_unbiased(k[cut], m[cut]) / norm)
             if pairs:
                 expected[i, j] = np.mean(pairs)
-    np.testing.assert_allclose(scorer.per_layer(half), expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(scorer.scores([half])[0], expected, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(
-        scorer.per_layer(None),
+        scorer.scores([None])[0],
         [[np.nan if v is None else v for v in naive_layers(values, c)] for c in codes],
         rtol=1e-8,
     )
-    before = scorer.per_layer(None)
-    scorer.per_layer(half)
-    np.testing.assert_array_equal(scorer.per_layer(None), before)  # a half-sample leaves the kernels as they were
+    before = scorer.scores([None])[0]
+    scorer.scores([half])[0]
+    np.testing.assert_array_equal(scorer.scores([None])[0], before)  # a half-sample leaves the kernels as they were
 
 
 def naive_reference(x: np.ndarray, y: np.ndarray) -> float:

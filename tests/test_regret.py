@@ -197,7 +197,7 @@ def test_a_few_words_of_a_hop_are_drawn_without_those_that_are_none() -> None:
 
 def test_every_row_is_picked_from_as_one_is() -> None:
     scores = np.random.default_rng(0).integers(0, 4, (30, 5)) / 3
-    np.testing.assert_array_equal(analysis._picks(scores), [picks_of(row) for row in scores])
+    np.testing.assert_array_equal(picks_of(scores), [picks_of(row) for row in scores])
 
 
 def test_the_pilot_curve_is_that_of_a_plain_loop() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,11 @@ import pytest
 from linguabridge.choosing import reliability as module
 from linguabridge.choosing.reliability import reliability
 from linguabridge.settings import CHOOSE_BY
-from linguabridge.study.files import STUDY, read_folder
+from linguabridge.study.files import read_folder
+from linguabridge.study.sets import main_set
+from linguabridge.study.shipped import STUDY, shipped_studies
 
-STUDIES = Path(str(files("linguabridge").joinpath("data", "studies")))
-FOLDERS = sorted(one.parent for one in STUDIES.glob(f"*/{STUDY}"))
+FOLDERS = list(shipped_studies().values())
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda one: one.name)
@@ -73,3 +73,17 @@ def test_the_same_model_and_words_come_first(monkeypatch: pytest.MonkeyPatch) ->
         found = reliability("cka", weights=weights, bridge_words=words)
         assert found is not None
         assert found.pairs == pairs
+
+
+@pytest.mark.parametrize(
+    ("sizes", "counts"),
+    [
+        ({"development": 12, "reported": 8, "all": 20}, "reported"),
+        ({"development": 12, "reported": 7, "all": 19}, "all"),
+        ({"development": 3, "reported": 3, "all": 6}, "all"),
+        ({"reported": 2}, "reported"),
+        ({"development": 20}, "development"),
+    ],
+)
+def test_pairs_that_nothing_was_chosen_on_count_where_there_are_enough(sizes: dict[str, int], counts: str) -> None:
+    assert main_set(sizes) == counts

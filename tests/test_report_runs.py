@@ -20,7 +20,7 @@ from linguabridge.evaluation.results import Result
 from linguabridge.json_values import plain
 from linguabridge.neuron_ranking import Sets
 from linguabridge.paired import Contrast, Interval
-from linguabridge.report.rebuilt import rebuilt
+from linguabridge.rebuilt import rebuilt
 from linguabridge.report.runs import Kind, read_run, read_runs
 from linguabridge.report.sections import make_sections
 

@@ -213,6 +213,15 @@ def test_another_study_is_not_overwritten(result: Study, tmp_path: Path) -> None
         check_folder(tmp_path, result.model, result.settings)
 
 
+def test_pairs_of_a_finished_study_are_analysed_alone(result: Study, tmp_path: Path) -> None:
+    write_folder(tmp_path, result, command="study")
+    some = read_study(tmp_path, only=[("sw", "de")])
+    assert [one.pair for one in some.pairs] == [("sw", "de")]
+    assert some.main.pairs == ("sw:de",)
+    with pytest.raises(InputError, match="has no pair ar:he; it has en:sw, sw:de, de:en"):
+        read_study(tmp_path, only=[("ar", "he")])
+
+
 @pytest.mark.parametrize("damage", ["ranks.parquet", "hops.parquet", "study.json"])
 def test_a_damaged_study_is_refused(result: Study, tmp_path: Path, damage: str) -> None:
     write_folder(tmp_path, result, command="study")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import study_docs
 
-from linguabridge.study.files import shipped_studies
+from linguabridge.study.shipped import shipped_studies
 
 BLOCKS = study_docs.blocks(study_docs.PAGE.read_text("utf-8"))
 

@@ -31,6 +31,7 @@ from scipy import stats
 from linguabridge.cache import Arrays, Cache, array_digest, computed_by
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet
+from linguabridge.ranking import content_key
 from linguabridge.settings import MIN_PROBES
 
 if TYPE_CHECKING:
@@ -102,12 +103,7 @@ def permutation_p(
         found = compute()[0]
     else:
         key = {
-            "values": array_digest(values),
-            "rows": array_digest(rows.flat),
-            "widths": list(rows.space.widths),
-            "shared": array_digest(shared.flat),
-            "bridges": [array_digest(one.flat) for one in bridges.values()],
-            "window": [window[0], window[-1]],
+            **content_key(values, rows, shared, list(bridges.values()), window),
             "given": None if given is None else array_digest(given),
             "permutations": permutations,
             "seed": seed,

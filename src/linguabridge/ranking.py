@@ -234,24 +234,37 @@ def _layer_scores(
     """
 
     def compute() -> tuple[Arrays, dict[str, Any]]:
-        from linguabridge.scorers import scorer  # imports torch
+        from linguabridge.scorers import SCORERS, PlainScorer  # imports torch
 
-        return {"scores": scorer(values, rows, shared, bridges, window, estimator).scores(samples)}, {}
+        scorer = SCORERS.get(estimator, PlainScorer)(values, rows, shared, bridges, window, estimator)
+        return {"scores": scorer.scores(samples)}, {}
 
     if cache is None:
         return np.asarray(compute()[0]["scores"])
     key = {
+        **content_key(values, rows, shared, bridges, window),
+        "estimator": estimator,
+        "samples": digest([None if one is None else one.tolist() for one in samples]),
+        "computed_by": computed_by("scorers.py", "dependence.py"),
+    }
+    return np.asarray(cache.computed("scores", key, compute).arrays["scores"])
+
+
+def content_key(
+    values: NDArray[np.floating], rows: NeuronSet, shared: NeuronSet, bridges: Sequence[NeuronSet], window: range
+) -> dict[str, Any]:
+    """What scores depend on, beside how they are computed, as a part of their key in the cache.
+
+    Arguments are those of :func:`rank_candidates`.
+    """
+    return {
         "values": array_digest(values),
         "rows": array_digest(rows.flat),
         "widths": list(rows.space.widths),
         "shared": array_digest(shared.flat),
         "bridges": [array_digest(one.flat) for one in bridges],
         "window": [window[0], window[-1]],
-        "estimator": estimator,
-        "samples": digest([None if one is None else one.tolist() for one in samples]),
-        "computed_by": computed_by("scorers.py", "dependence.py"),
     }
-    return np.asarray(cache.computed("scores", key, compute).arrays["scores"])
 
 
 def _pairs(shared: NeuronSet, bridges: Sequence[NeuronSet], window: range) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,21 +12,11 @@ from linguabridge.dependence import score, summed_unit_kernel, u_centre
 from linguabridge.neurons import NeuronSet
 
 
-def scorer(
-    values: NDArray[np.floating],
-    rows: NeuronSet,
-    shared: NeuronSet,
-    bridges: Sequence[NeuronSet],
-    window: range,
-    estimator: str,
-) -> PlainScorer:
-    """What scores candidates by an estimator; arguments as in :func:`linguabridge.ranking.rank_candidates`."""
-    kind = LinearScorer if estimator == "cka" else PlainScorer
-    return kind(values, rows, shared, bridges, window, estimator)
-
-
 class PlainScorer:
-    """Any estimator, computed anew for every half-sample."""
+    """Any estimator, computed anew for every half-sample.
+
+    Arguments are those of :func:`linguabridge.ranking.rank_candidates`.
+    """
 
     def __init__(
         self,
@@ -65,10 +55,6 @@ class PlainScorer:
                     out[number, candidate, layer] = score(x[:, pick], y[:, pick], estimator=self.estimator)
         return out
 
-    def per_layer(self, probes: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Scores on one sample, shape (candidates, layers)."""
-        return np.asarray(self.scores([probes])[0])
-
 
 class LinearScorer(PlainScorer):
     """Mean CKA over pairs: an inner product of two sums of kernels, so a half-sample costs one S × S product.
@@ -103,3 +89,6 @@ class LinearScorer(PlainScorer):
         centred = u_centre(kx[at[:, None], at])
         scale: float = self.n * (self.n - 3) / (m * (m - 3))
         return float((centred * ky[at[:, None], at]).sum()) * scale
+
+
+SCORERS: Mapping[str, type[PlainScorer]] = {"cka": LinearScorer}  # by estimator; others have the plain one

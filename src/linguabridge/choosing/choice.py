@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from linguabridge.choosing.evidence import Evidence
-from linguabridge.choosing.ways import FIXED, WAYS
-from linguabridge.settings import FIXED_OR_HOP
+from linguabridge.choosing.ways import WAYS, resolved
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Chosen:
     @property
     def is_fixed(self) -> bool:
         """Whether the order is a fixed one, from nothing in the model."""
-        return self.way == "english" or (self.way == FIXED_OR_HOP and FIXED[0] in self.scores)
+        return resolved(self.way, self.scores) == "english"
 
     def tied(self) -> Sequence[str]:
         """Codes of the candidates that share the highest score."""
@@ -52,9 +51,8 @@ def choose(evidence: Evidence, way: str) -> Chosen:
     """
     scores = WAYS[way].score(evidence)
     order = np.argsort(np.where(np.isfinite(scores), -scores, np.inf), kind="stable")
-    by_hop = way == FIXED_OR_HOP and FIXED[0] not in evidence.codes
     return Chosen(
         way=way,
-        title=WAYS["second-hop" if by_hop else way].title,
+        title=WAYS[resolved(way, evidence.codes)].title,
         scores={evidence.codes[i]: float(scores[i]) if np.isfinite(scores[i]) else None for i in order},
     )

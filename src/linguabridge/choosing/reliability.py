@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
-SET_ORDER = ("reported", "all", "development")  # of a study's pairs, those that nothing was chosen on first
-FEWEST_PAIRS = 8  # of such, to say anything; else all pairs count, those that the default was chosen on among them
+from linguabridge.study.sets import REPORTED_SET, main_set
+from linguabridge.study.shipped import STUDY, shipped_studies
 
 
 @dataclass(frozen=True)
@@ -52,19 +51,12 @@ def reliability(way: str, *, weights: str, bridge_words: str) -> Reliability | N
 
 @lru_cache(maxsize=1)
 def _studies() -> tuple[dict[str, Any], ...]:
-    folder = files("linguabridge").joinpath("data", "studies")
-    if not folder.is_dir():
-        return ()
-    found = sorted((one for one in folder.iterdir() if one.is_dir()), key=lambda one: one.name)
-    return tuple(json.loads(one.joinpath("study.json").read_text(encoding="utf-8")) for one in found)
+    return tuple(json.loads((one / STUDY).read_text("utf-8")) for one in shipped_studies().values())
 
 
 def _of(body: dict[str, Any], way: str) -> Reliability | None:
     by_set = {one["name"]: one for one in body["analyses"] if one["metric"] == "MRR"}
-    known = [name for name in SET_ORDER if name in by_set]
-    name = next((name for name in known if len(by_set[name]["pairs"]) >= FEWEST_PAIRS), known[-1] if known else None)
-    if name is None:
-        return None
+    name = main_set({name: len(one["pairs"]) for name, one in by_set.items()})
     row = next((one for one in by_set[name]["ways"] if one["way"] == way), None)
     if row is None:
         return None
@@ -77,7 +69,7 @@ def _of(body: dict[str, Any], way: str) -> Reliability | None:
         weights=body["identity"]["weights"],
         bridge_words=body["settings"]["bridge_words"],
         pairs=len(by_set[name]["pairs"]),
-        chosen_on=name != "reported",
+        chosen_on=name != REPORTED_SET,
         regret=three(row["regret"]),
         over_english=three(row["over_english"]),
     )

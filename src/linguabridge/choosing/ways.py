@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,9 +146,17 @@ def _hops(evidence: Evidence) -> Scores:
     return hop_mrr(evidence, first=True) * hop_mrr(evidence, first=False)
 
 
-def _fixed_or_hop(evidence: Evidence) -> Scores:
-    # Where English is the source or the target, no other language is as sure a bridge: then by the second hop.
-    return _fixed(evidence) if FIXED[0] in evidence.codes else hop_mrr(evidence, first=False)
+def resolved(way: str, candidates: Collection[str]) -> str:
+    """The way that is really gone by: ``english-or-hop`` is one of two others.
+
+    Args:
+        way: its name.
+        candidates: their codes.
+    """
+    if way != FIXED_OR_HOP:
+        return way
+    # Where English is the source or the target, no other language is as sure a bridge.
+    return "english" if FIXED[0] in candidates else "second-hop"
 
 
 def _hidden(evidence: Evidence) -> Scores:
@@ -161,7 +169,11 @@ def _tokens(evidence: Evidence) -> Scores:
 
 _ALL = (
     Way("english", "a fixed order: English, else French, Spanish, Portuguese", _fixed),
-    Way(FIXED_OR_HOP, "English; where it is source or target, right words into the target, MRR", _fixed_or_hop),
+    Way(
+        FIXED_OR_HOP,
+        "English; where it is source or target, right words into the target, MRR",
+        lambda e: WAYS[resolved(FIXED_OR_HOP, e.codes)].score(e),
+    ),
     Way("random", "any candidate", lambda evidence: np.zeros(len(evidence.codes))),
     Way("reference", "the published measure (its HSIC, sets, window and layers)", lambda e: _ranked(e, reference=True)),
     Way("cka", "debiased CKA of bridge neurons with shared neurons", _ranked),

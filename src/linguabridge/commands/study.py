@@ -11,7 +11,6 @@ from rich.padding import Padding
 
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
 from linguabridge.commands.output import check_writable, command_line, print_json
-from linguabridge.errors import InputError
 from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
@@ -51,7 +50,7 @@ def study(
         typer.Option(
             "--from",
             help="Analyse anew the ranks of a finished study, in a folder or by the name of one that comes along; "
-            "asks no model.",
+            "asks no model. Pairs named beside it are analysed alone.",
             metavar="STUDY",
         ),
     ] = None,
@@ -77,14 +76,12 @@ def study(
     from linguabridge.settings import WAYS_TO_CHOOSE
     from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs
 
-    if again and pairs:
-        raise InputError("--from analyses the pairs of a finished study; name no pairs beside it.")
     out = out or (None if again else Path("study"))
     check_writable(out, json_file)
     if again:
         from linguabridge.study.files import check_folder, find_study, read_study
 
-        result = read_study(find_study(again))
+        result = read_study(find_study(again), only=parse_pairs(pairs or ()))
         if out:
             check_folder(out, result.model, result.settings)
     else:

@@ -85,17 +85,12 @@ class Experiment:
             for row, chain in zip(rows, chains, strict=True)
         ]
 
-    def bridge_question(self, chain: Sequence[Said], bridge: Language) -> Prompt:
-        """What asks for an item's text in one more language."""
-        return bridge_prompt(chain, bridge, words=self.task.words)
-
     def question(self, item: Item, chain: Sequence[Said]) -> Question:
         """What is asked in the end, demonstrations included."""
-        asked = _asked(self.task, item, chain, self.target, self.scoring)
-        return replace(asked, prompt=replace(asked.prompt, text=self.shown + asked.prompt.text))
+        return full_question(self.task, item, chain, self.target, self.scoring, self.shown)
 
     def _bridged(self, chains: Sequence[Sequence[Said]], bridge: Language, title: str) -> list[str | None]:
-        prompts = [self.bridge_question(chain, bridge) for chain in chains]
+        prompts = [bridge_prompt(chain, bridge, words=self.task.words) for chain in chains]
         ending = ending_for([chain[-1].text for chain in chains], words=self.task.words)
         return [ending.cut(text) or None for text in self.engine.answers(f"{title}: into the bridge", prompts, ending)]
 
@@ -177,6 +172,23 @@ class Experiment:
             right = None if is_graded(self.metric) else score == 1
             rows.append(replace(row, output=output, parsed=parsed, score=score, right=right, options=()))
         return rows
+
+
+def full_question(
+    task: Task, item: Item, chain: Sequence[Said], target: Language, scoring: str, shown: str = ""
+) -> Question:
+    """What is asked of an item in the end.
+
+    Args:
+        task: the item's.
+        item: asked about.
+        chain: its text, in the languages it is there in.
+        target: language of the answer.
+        scoring: of :data:`linguabridge.engines.engine.SCORINGS`.
+        shown: demonstrations, as they stand before the question.
+    """
+    asked = _asked(task, item, chain, target, scoring)
+    return replace(asked, prompt=replace(asked.prompt, text=shown + asked.prompt.text))
 
 
 def bridge_prompt(chain: Sequence[Said], language: Language, *, words: bool) -> Prompt:

@@ -9,10 +9,10 @@ from linguabridge.evaluation.results import DIRECT, Arm, Evaluation, Result
 from linguabridge.evaluation.settings import ORACLE, EvaluationSettings
 from linguabridge.evaluation.statistics import verdict
 from linguabridge.evaluation.words import figure, headline
+from linguabridge.rebuilt import rebuilt
 from linguabridge.report import arms
 from linguabridge.report.charts import distinct, identifier, language_name
 from linguabridge.report.provenance import changed, identity, versions
-from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written
 from linguabridge.words import p_value

@@ -6,6 +6,7 @@ from typing import Any
 
 from linguabridge import check as checks
 from linguabridge.check import Arm, Check
+from linguabridge.rebuilt import rebuilt
 from linguabridge.recommendation import Recommendation
 from linguabridge.report import arms
 from linguabridge.report.candidate_figures import (
@@ -18,7 +19,6 @@ from linguabridge.report.candidate_figures import (
 )
 from linguabridge.report.charts import identifier, language_label
 from linguabridge.report.provenance import changed, identity, sentences, texts_table, versions
-from linguabridge.report.rebuilt import rebuilt
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written
 from linguabridge.settings import Settings

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from linguabridge.families import are_kin
+from linguabridge.rebuilt import field_types, rebuilt
 from linguabridge.report.charts import language_label, language_name
 from linguabridge.report.kinds import script_name
 from linguabridge.report.layer_figures import counts_figure, curves_figure
 from linguabridge.report.map_figure import map_figure
 from linguabridge.report.matrix_figure import controls_say, matrix_figure
 from linguabridge.report.provenance import changed, identity, texts_table, versions
-from linguabridge.report.rebuilt import field_types, rebuilt
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Section, Share, Table
 from linguabridge.report.tree_figure import tree_figure

@@ -17,7 +17,8 @@ from linguabridge.report.section import Cell, Figure, Section, Share, Table
 from linguabridge.report.study_body import PairMeans, read_body, views
 from linguabridge.report.study_figures import gain_figure, has_curves, regret_figure, words_figure
 from linguabridge.study.analysis import Analysis
-from linguabridge.study.results import ALL_SET, Study
+from linguabridge.study.results import Study
+from linguabridge.study.sets import ALL_SET
 from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_pairs
 from linguabridge.study.words import SETS, TITLES, counted_pairs
 from linguabridge.words import interval, number

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from linguabridge.check import CHAINED, DIRECT
+from linguabridge.rebuilt import rebuilt
 from linguabridge.report.charts import language_name
-from linguabridge.report.rebuilt import rebuilt
 from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis
 from linguabridge.study.results import Study
 from linguabridge.study.settings import VOTED

@@ -13,7 +13,8 @@ from linguabridge.report.section import Choice, Figure, Share
 from linguabridge.report.study_body import views
 from linguabridge.report.theme import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
 from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, PolicyResult
-from linguabridge.study.results import DEVELOPMENT_SET, Study
+from linguabridge.study.results import Study
+from linguabridge.study.sets import DEVELOPMENT_SET
 from linguabridge.study.words import SETS, TITLES, best_way
 from linguabridge.words import interval, number, share
 

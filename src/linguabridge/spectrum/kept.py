@@ -7,7 +7,7 @@ artefacts and not a hundred, and imports no package that computes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from linguabridge.languages import Language
 from linguabridge.measure import Measurements
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.profile import BlockedProfile, Profile
-from linguabridge.spectrum.agreement import Mantel, NeighbourShare
+from linguabridge.rebuilt import rebuilt
 from linguabridge.spectrum.kinship import curve, kinship
 from linguabridge.spectrum.parallel import cka, hsic
 from linguabridge.spectrum.results import (
@@ -44,12 +44,13 @@ from linguabridge.spectrum.similarity import (
     token_overlap,
 )
 from linguabridge.spectrum.support import Support, support
-from linguabridge.spectrum.tree import Branch, Tree, cluster
+from linguabridge.spectrum.tree import Tree, cluster
 from linguabridge.texts import Text
 
 Array = NDArray[np.float64]
 
 _TEXT_CODE = ("spectrum/kept.py", "spectrum/similarity.py", "spectrum/support.py", "spectrum/tree.py")
+_AGREEMENT = {"tests": tuple[KinshipTest, ...], "curves": tuple[LayerCurve, ...]}
 _SETS_CODE = ("profile.py", "neurons.py")
 
 
@@ -129,7 +130,7 @@ def on_text(
         token_overlap=arrays["token_overlap"],
         tokens=arrays["tokens"].tolist(),
         support=Support(branches, arrays["nearest"], arrays["mutual"]),
-        tree=_tree(found.facts["tree"]),
+        tree=rebuilt(Tree | None, found.facts["tree"]),
     )
 
 
@@ -228,19 +229,8 @@ def agreement(
         ),
     }
     found = measure.cache.computed("spectrum-agreement", key, compute).facts
-    return (
-        tuple(
-            KinshipTest(
-                measure=one["measure"],
-                known=one["known"],
-                neighbours=NeighbourShare(**one["neighbours"]) if one["neighbours"] else None,
-                mantel=Mantel(**one["mantel"]) if one["mantel"] else None,
-                given_tokens=Mantel(**one["given_tokens"]) if one["given_tokens"] else None,
-            )
-            for one in found["tests"]
-        ),
-        tuple(LayerCurve(**{name: _tuples(value) for name, value in one.items()}) for one in found["curves"]),
-    )
+    tests, curves = (rebuilt(kind, found[name]) for name, kind in _AGREEMENT.items())
+    return tests, curves
 
 
 def _blocks(
@@ -297,16 +287,3 @@ def _support(profiles: Sequence[BlockedProfile], settings: SpectrumSettings, mea
                 advance()
 
         return support(counted())
-
-
-def _tree(stored: Mapping[str, Any] | None) -> Tree | None:
-    if stored is None:
-        return None
-    names = [one.name for one in fields(Branch)]
-    branches = tuple(Branch(**{name: _tuples(one[name]) for name in names}) for one in stored["branches"])
-    return Tree(tuple(stored["order"]), branches)
-
-
-def _tuples(value: Any) -> Any:
-    """A JSON value with tuples for lists."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -336,7 +336,7 @@ def _hop_curve(
         lost = []
         for one in pairs:
             first, second = (_few(hop, n, rng) for hop in (one.first_hop, one.second_hop))
-            picks = _picks(first * second).mean(axis=0)
+            picks = picks_of(np.round(first * second, 9)).mean(axis=0)  # equal ones differ by rounding
             statistic = minus(oracle[one.pair], gained(_spread(one, singles[one.pair], picks)))
             lost.append(draws.each(one.pair, statistic))
         found.append(float(np.mean(lost)))
@@ -354,13 +354,6 @@ def _few(hop: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np
     drawn = np.argsort(order, axis=2)[..., :n]
     ranks = np.take_along_axis(np.broadcast_to(hop, order.shape), drawn, axis=2)
     return np.asarray((1 / ranks).mean(axis=2))
-
-
-def _picks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What :func:`linguabridge.study.regret.picks_of` gives for each row of known scores; shape (draws, candidates)."""
-    scores = np.round(scores, 9)  # equal ones differ by rounding
-    first = scores == scores.max(axis=1, keepdims=True)
-    return np.asarray(first / first.sum(axis=1, keepdims=True))
 
 
 def _pilot_curve(
@@ -381,7 +374,7 @@ def _pilot_curve(
             rows = values[one.pair][singles[one.pair]]
             order = np.argsort(rng.random((PILOT_DRAWS, rows.shape[1])), axis=1)
             seen, other = (rows[:, part].mean(axis=2).T for part in (order[:, :n], order[:, n:]))
-            scored = (_picks(seen) * other).sum(axis=1).mean()
+            scored = (picks_of(np.round(seen, 9)) * other).sum(axis=1).mean()
             lost.append(draws.each(one.pair, oracle[one.pair]) - float(scored))
         found.append(float(np.mean(lost)))
     return Curve("pilot", words, tuple(found))

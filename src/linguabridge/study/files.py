@@ -6,7 +6,6 @@ import dataclasses
 import io
 import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,13 @@ from linguabridge.cache import Cache, default_cache_dir, write_atomically
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain, refuse_another, write_json
-from linguabridge.study.measured import MeasuredPair
+from linguabridge.study.measured import MeasuredPair, Pair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings
+from linguabridge.study.shipped import STUDY, shipped_studies
 from linguabridge.study.study import kept_analyses
 
-STUDY, RANKS, HOPS = "study.json", "ranks.parquet", "hops.parquet"
-
-
-_SHIPPED = files("linguabridge").joinpath("data", "studies")
+RANKS, HOPS = "ranks.parquet", "hops.parquet"
 
 
 def write_folder(folder: Path, result: Study, *, command: str) -> None:
@@ -97,11 +94,6 @@ def hops_table(pairs: Sequence[MeasuredPair]) -> pa.Table:
     )
 
 
-def shipped_studies() -> dict[str, Path]:
-    """Folders of the studies that come with the package, by name."""
-    return {one.name: Path(str(one)) for one in sorted(_SHIPPED.iterdir(), key=lambda one: one.name) if one.is_dir()}
-
-
 def find_study(where: str) -> Path:
     """The folder of a study, or of one that comes with the package and has this name.
 
@@ -134,21 +126,25 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]
     return body, pairs
 
 
-def read_study(folder: Path, cache: Cache | None = None) -> Study:
+def read_study(folder: Path, cache: Cache | None = None, only: Sequence[Pair] = ()) -> Study:
     """Read a study back and analyse its ranks anew.
 
     Args:
         folder: of the study.
         cache: where analyses are kept; the user's cache folder by default.
+        only: codes of the pairs to analyse; all for none.
 
     Raises:
-        InputError: as :func:`read_folder`.
+        InputError: as :func:`read_folder`, or a pair is not in the study.
     """
     body, pairs = read_folder(folder)
+    if missing := sorted(set(only) - {one.pair for one in pairs}):
+        raise InputError(f"The study in {folder} has no pair {':'.join(missing[0])}; it has {_listed(pairs)}.")
+    pairs = tuple(one for one in pairs if not only or one.pair in only)
     try:
         known = {f.name for f in dataclasses.fields(StudySettings)}
         asked = {name: value for name, value in body["settings"].items() if name in known}
-        asked["pairs"] = tuple((source, target) for source, target in asked["pairs"])
+        asked["pairs"] = tuple(one.pair for one in pairs)
         asked["candidates"], asked["ways"] = tuple(asked["candidates"]), tuple(asked["ways"])
         asked["lexicon_dir"] = Path(asked["lexicon_dir"]) if asked.get("lexicon_dir") else None
         settings = StudySettings(**asked)
@@ -157,6 +153,10 @@ def read_study(folder: Path, cache: Cache | None = None) -> Study:
     origin: dict[str, Any] = {name: body[name] for name in ("command", "versions") if name in body}
     found = kept_analyses(pairs, seed=settings.seed, cache=cache or Cache(default_cache_dir()))
     return Study(body["model"], body["identity"], settings, pairs, found, origin)
+
+
+def _listed(pairs: Sequence[MeasuredPair]) -> str:
+    return ", ".join(":".join(one.pair) for one in pairs)
 
 
 def _pair(body: dict[str, Any], ranks: dict[str, list[Any]], hops: dict[str, list[Any]]) -> MeasuredPair:

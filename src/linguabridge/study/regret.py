@@ -115,12 +115,15 @@ def minus(left: Statistic, right: Statistic) -> Statistic:
 def picks_of(scores: Array) -> Array:
     """Probability of picking each candidate: the highest score wins, equals share; NaN never wins.
 
+    Args:
+        scores: of the candidates, shape (…, candidates).
+
     Returns:
-        Shape (candidates,), sum 1. Where no candidate has a score, all share.
+        The same shape, sum 1 over the candidates. Where no candidate has a score, all share.
     """
     known = np.where(np.isnan(scores), -np.inf, scores)
-    first = known == known.max()
-    return np.asarray(first / first.sum())
+    first = known == known.max(axis=-1, keepdims=True)
+    return np.asarray(first / first.sum(axis=-1, keepdims=True))
 
 
 class Draws:

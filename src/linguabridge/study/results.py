@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from linguabridge.cache import versions
-from linguabridge.choosing.reliability import FEWEST_PAIRS
 from linguabridge.json_values import plain
 from linguabridge.study.analysis import Analysis
 from linguabridge.study.measured import MeasuredPair
+from linguabridge.study.sets import main_set
 from linguabridge.study.settings import StudySettings
-
-DEVELOPMENT_SET, REPORTED_SET, ALL_SET = "development", "reported", "all"
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,9 @@ class Study:
     @property
     def main(self) -> Analysis:
         """What is said of the ways: of pairs that nothing was chosen on, where there are enough, else of all."""
-        reported = self.analysis(REPORTED_SET)
-        if reported and len(reported.pairs) >= FEWEST_PAIRS:
-            return reported
-        return self.analysis(ALL_SET) or self.analyses[0]
+        metric = self.analyses[0].metric
+        by_name = {one.name: one for one in self.analyses if one.metric == metric}
+        return by_name[main_set({name: len(one.pairs) for name, one in by_name.items()})]
 
     def summary(self) -> str:
         """What it says, in words."""

@@ -18,7 +18,7 @@ from rich.table import Table
 from scipy import stats
 
 from linguabridge import languages
-from linguabridge.cache import Arrays, Cache, array_digest, computed_by, default_cache_dir, versions
+from linguabridge.cache import Arrays, Cache, computed_by, default_cache_dir, versions
 from linguabridge.choices import make_choices
 from linguabridge.choosing.ways import neuron_scores
 from linguabridge.errors import InputError
@@ -28,6 +28,7 @@ from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.progress import Reporter
+from linguabridge.ranking import content_key
 from linguabridge.settings import Settings
 from linguabridge.study.settings import StudySettings
 from linguabridge.tables import new_table
@@ -250,12 +251,7 @@ def _halves(probed: Probed, settings: Settings, cache: Cache) -> float | None:
         return {}, {"agreements": found}
 
     key = {
-        "values": array_digest(probed.values),
-        "rows": array_digest(probed.rows.flat),
-        "widths": list(probed.rows.space.widths),
-        "shared": array_digest(probed.shared.flat),
-        "bridges": [array_digest(one.flat) for one in probed.bridges.values()],
-        "layers": [probed.layers[0], probed.layers[-1]],
+        **content_key(probed.values, probed.rows, probed.shared, list(probed.bridges.values()), probed.layers),
         "estimator": settings.estimator_in_force,
         "empty_layers_count": settings.reference,
         "seed": settings.seed,

@@ -16,10 +16,11 @@ from linguabridge.json_values import plain
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.progress import Reporter
-from linguabridge.report.rebuilt import rebuilt
+from linguabridge.rebuilt import rebuilt
 from linguabridge.study.analysis import Analysis, analyse
 from linguabridge.study.measured import MeasuredPair, materials, measure_pair
-from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
+from linguabridge.study.results import Study
+from linguabridge.study.sets import ALL_SET, DEVELOPMENT_SET, REPORTED_SET
 from linguabridge.study.settings import DEVELOPMENT, StudySettings, parse_pairs
 
 METRICS = ("MRR", "P@1")
@@ -94,7 +95,8 @@ def kept_analyses(pairs: Sequence[MeasuredPair], *, seed: int, cache: Cache) -> 
         "pairs": [digest(_content(one)) for one in pairs],
         "seed": seed,
         "computed_by": computed_by(
-            "study/study.py", "study/analysis.py", "study/regret.py", "study/settings.py", "choosing/combined.py",
+            "study/study.py", "study/sets.py", "study/analysis.py", "study/regret.py", "study/settings.py",
+            "choosing/combined.py",
         ),
     }  # fmt: skip
     found = cache.computed("study-analyses", key, lambda: ({}, {"analyses": plain(analyses(pairs, seed=seed))}))

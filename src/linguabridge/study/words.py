@@ -10,7 +10,8 @@ from linguabridge.choosing.ways import WAYS
 from linguabridge.paired import Interval
 from linguabridge.settings import OWN
 from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, Decisions, PolicyResult, WayResult
-from linguabridge.study.results import ALL_SET, DEVELOPMENT_SET, REPORTED_SET, Study
+from linguabridge.study.results import Study
+from linguabridge.study.sets import ALL_SET, DEVELOPMENT_SET, REPORTED_SET
 from linguabridge.words import interval, listed, number, share
 
 TITLES = {
