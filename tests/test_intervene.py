@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 import tiny
+from by_hand import layers
 from linguabridge.ablation.intervene import scaled
 from linguabridge.generate import greedy_answers
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
 from linguabridge.taps import record
-from test_taps import hooks, layers
+from test_taps import hooks
 
 Load = Callable[[str], LanguageModel]
 FAMILIES = (*tiny.FAMILIES, "neox")
