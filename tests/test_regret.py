@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -212,3 +213,36 @@ def test_the_pilot_curve_is_that_of_a_plain_loop() -> None:
             scored.append(values[values[:, order[:n]].mean(axis=1).argmax(), order[n:]].mean())
         oracle = analysis.Draws({one.pair: values}, 0).each(one.pair, best(np.ones(len(values), bool)))
         assert lost == pytest.approx(oracle - np.mean(scored), abs=0.015)
+
+
+def test_pair_without_a_third_fixed_bridge_has_its_chain_of_two() -> None:
+    pairs = made_up.study().pairs
+    full, short = pairs[0], pairs[1]
+    kept = [at for at, arm in enumerate(short.arms) if arm.count("+") < 2 and arm.count("&") < 2]
+    short = dataclasses.replace(
+        short, arms=tuple(short.arms[at] for at in kept), ranks=short.ranks[kept], exact=short.exact[kept],
+        as_direct=short.as_direct[kept],
+    )  # fmt: skip
+    found = analysis.analyse("all", [full, short], [full, short], seed=0)
+    for label, sign in (("chain", "+"), ("vote", "&")):
+        arms = [
+            next(arm for arm in one.arms if arm.count(sign) == n)
+            for one, n in ((full, 2), (short, 1))
+        ]  # fmt: skip
+        scores = [(1 / one.ranks[one.arms.index(arm)]).mean() for one, arm in zip((full, short), arms, strict=True)]
+        assert found.policy(f"{label} of 3").score.value == pytest.approx(np.mean(scores), abs=1e-3)
+
+
+def test_trying_four_ways_takes_the_best_of_one_half_and_scores_it_on_the_other() -> None:
+    one = made_up.study().pairs[0]
+    found = analysis.analyse("all", [one], [one], seed=0)
+    picked = int(np.argmax(np.array(one.scores["english-or-hop"])))
+    arms = [0, 1 + picked, one.arms.index("en"), next(at for at, arm in enumerate(one.arms) if arm.count("+") == 2)]
+    values = (1 / one.ranks)[arms]
+    rng = np.random.default_rng(3)
+    scored = []
+    for _ in range(2000):
+        order = rng.permutation(values.shape[1])
+        first, second = order[: len(order) // 2], order[len(order) // 2 :]
+        scored.append(values[np.argmax(values[:, first].mean(axis=1)), second].mean())
+    assert found.policy("tried").score.value == pytest.approx(np.mean(scored), abs=0.02)

@@ -12,13 +12,12 @@ from linguabridge.report.charts import Chart, Rows, finished, measured, rows, ta
 from linguabridge.report.section import Choice, Figure, Share
 from linguabridge.report.study_body import views
 from linguabridge.report.theme import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
-from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, PolicyResult
+from linguabridge.study.analysis import ENGLISH, RANDOM, REFERENCE, TRIED, Analysis, PolicyResult
 from linguabridge.study.results import Study
 from linguabridge.study.sets import DEVELOPMENT_SET
 from linguabridge.study.words import SETS, TITLES, best_way
 from linguabridge.words import interval, number, share
 
-REFERENCE = "reference"
 _STEP = 20  # pixels for a way or a policy
 _WIDTH = 400
 _POLICIES = 15  # in the figure; the table has all
@@ -188,7 +187,7 @@ def gain_figure(result: Study) -> Figure:
 
 def kind_of(policy: str) -> str:
     """Of which kind a policy is, as the figure names it."""
-    if policy.endswith(_OR_DIRECT):
+    if policy.endswith(_OR_DIRECT) or policy == TRIED:
         return _DECIDED
     if policy == DIRECT:
         return _DIRECTLY
@@ -197,7 +196,7 @@ def kind_of(policy: str) -> str:
 
 def policies_shown(one: Analysis) -> tuple[PolicyResult, ...]:
     """Direct, always English, chains and votes; the best of each kind; then the best of the rest, some 15 in all."""
-    always = {DIRECT, ENGLISH, RANDOM, REFERENCE, f"{ENGLISH}{_OR_DIRECT}"}
+    always = {DIRECT, ENGLISH, RANDOM, REFERENCE, TRIED, f"{ENGLISH}{_OR_DIRECT}"}
     chosen = {row.policy for row in one.policies if row.policy in always or kind_of(row.policy) in (_CHAIN, _VOTE)}
     kinds: set[tuple[str, str]] = set()
     for row in one.policies:

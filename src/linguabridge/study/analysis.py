@@ -27,7 +27,8 @@ from linguabridge.study.regret import (
 )
 from linguabridge.study.settings import VOTED
 
-ENGLISH, RANDOM = "english", "random"
+ENGLISH, RANDOM, REFERENCE = "english", "random", "reference"
+TRIED, TRIED_CHAIN = "tried", "chain of 3"  # what recommend's check does: a few ways tried, the best taken
 CHANCES = 1000  # draws of words, to say how often a decision is right
 HOP_DRAWS, PILOT_DRAWS = 400, 400  # of a few words, for curves
 HOP_CURVE = (5, 10, 15, 20, 30)
@@ -43,6 +44,7 @@ class WayResult:
         regret: score lost against the best single bridge (cross-fitted oracle).
         over_english: score gained over always English, or French or the next where English is in the pair.
         over_random: score gained over a random candidate.
+        over_reference: score gained over the published measure; None where that was not among the ways.
         fine: share of pairs in which what it picks is the best bridge or not shown to be worse. The best of many on the
             same words is flattered, so that equals are missed at times: a lower bound.
         tau: Kendall's τ of its scores with the measured accuracies; None for a way without scores of its own.
@@ -52,6 +54,7 @@ class WayResult:
     regret: Interval
     over_english: Interval
     over_random: Interval
+    over_reference: Interval | None
     fine: float
     tau: Interval | None
 
@@ -256,6 +259,7 @@ def _way(
         regret=draws.mean(_minus(oracle, own)),
         over_english=draws.mean(_minus(own, _gained(picks[ENGLISH]))),
         over_random=draws.mean(_minus(own, _gained(picks[RANDOM]))),
+        over_reference=draws.mean(_minus(own, _gained(picks[REFERENCE]))) if REFERENCE in picks else None,
         fine=float(np.mean([picks[way][one.pair] @ fine[one.pair] for one in pairs])),
         tau=draws.mean({one.pair: agreement(scores[one.pair][way], singles[one.pair]) for one in pairs})
         if ranked
@@ -271,13 +275,19 @@ def _fine(values: NDArray[np.float64], singles: NDArray[np.int64], seed: int) ->
 
 
 def _bridges(pairs: Sequence[MeasuredPair], picks: Mapping[str, Picks]) -> dict[str, Picks]:
-    """What one may go through without asking which is best: the fixed bridge, and several in one prompt."""
+    """What one may go through without asking which is best: the fixed bridge, and several in one prompt.
+
+    A pair that lacks the third bridge of a chain (source and target are among them) has its chain of two instead.
+    """
     found: dict[str, Picks] = {ENGLISH: picks[ENGLISH]}
-    for n in range(2, 10):
-        for sign, label in ((CHAINED, "chain"), (VOTED, "vote")):
-            arms = {one.pair: [arm for arm in one.arms if arm.count(sign) == n - 1] for one in pairs}
-            if all(arms.values()):
-                found[f"{label} of {n}"] = {one.pair: _only(one, arms[one.pair][0]) for one in pairs}
+    for sign, label in ((CHAINED, "chain"), (VOTED, "vote")):
+        # Of each pair, its arms of several bridges by their number.
+        arms = {one.pair: {arm.count(sign) + 1: arm for arm in one.arms if sign in arm} for one in pairs}
+        if not all(arms.values()):
+            continue
+        for n in sorted({number for some in arms.values() for number in some}):
+            longest = {pair: some[max((m for m in some if m <= n), default=min(some))] for pair, some in arms.items()}
+            found[f"{label} of {n}"] = {one.pair: _only(one, longest[one.pair]) for one in pairs}
     return found
 
 
@@ -287,6 +297,12 @@ def _policies(pairs: Sequence[MeasuredPair], picks: Mapping[str, Picks], names: 
     for label, choice in every.items():
         found[label] = _gained(choice)
         found[f"{label} or direct"] = {one.pair: decided(choice[one.pair], one.arms.index(DIRECT)) for one in pairs}
+    tried = [picks.get(FIXED_OR_HOP), every[ENGLISH], every.get(TRIED_CHAIN)]
+    if all(tried):
+        found[TRIED] = {
+            one.pair: best(_only(one, DIRECT) + sum(choice[one.pair] for choice in tried if choice) > 0)
+            for one in pairs
+        }
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from linguabridge.check import CHAINED, DIRECT
-from linguabridge.study.analysis import ENGLISH, Analysis
+from linguabridge.study.analysis import ENGLISH, TRIED, Analysis
 from linguabridge.study.results import Study
 from linguabridge.study.settings import DEVELOPMENT, parse_pairs
 from linguabridge.study.words import TITLES, counted_pairs, signed, with_interval
@@ -43,7 +43,7 @@ def policies_table(one: Analysis) -> Table:
     table = new_table(f"Direct, one bridge or several, on {counted_pairs(one)} ({one.metric})")
     for name in ("policy", "score", "over English", "over direct"):
         table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
-    always = {"direct", "english", "english or direct", "random"}
+    always = {"direct", "english", "english or direct", "random", TRIED}
     shown = [
         row
         for place, row in enumerate(one.policies)
@@ -57,8 +57,10 @@ def policies_table(one: Analysis) -> Table:
             signed(row.over_direct),
         )
     table.caption = (
-        "chain: several bridges in one prompt. vote: likelihoods of separate prompts summed. or direct: bridged only "
-        "where it did better than direct on the other half of the words."
+        "chain: several bridges in one prompt, two where source and target are among the four fixed ones. vote: "
+        "likelihoods of separate prompts summed. or direct: bridged only where it did better than direct on the other "
+        "half of the words. tried: direct, English, english-or-hop and chain of 3 tried on the other half, the best "
+        "taken, much as recommend's check does."
     )
     return table
 

@@ -9,7 +9,7 @@ from linguabridge.choosing.combined import COMBINED, HABIT
 from linguabridge.choosing.ways import WAYS
 from linguabridge.paired import Interval
 from linguabridge.settings import OWN
-from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis, Decisions, PolicyResult, WayResult
+from linguabridge.study.analysis import ENGLISH, RANDOM, REFERENCE, TRIED, Analysis, Decisions, PolicyResult, WayResult
 from linguabridge.study.results import Study
 from linguabridge.study.sets import ALL_SET, DEVELOPMENT_SET, REPORTED_SET
 from linguabridge.words import interval, listed, number, share
@@ -57,13 +57,15 @@ def ways_sentences(result: Study, main: Analysis) -> str:
         f"bridge loses {with_interval(random.regret)}, always English (French or the next where English is in the "
         f"pair) {with_interval(english.regret)}."
     ]
-    if "reference" in {one.way for one in main.ways}:
+    if own.over_reference:
         said.append(
-            f"The published measure, on our probes and texts, loses {with_interval(main.way('reference').regret)}."
+            f"The published measure, on our probes and texts, loses {with_interval(main.way(REFERENCE).regret)}."
         )
     if first not in (ENGLISH, RANDOM):
         said.append(_against_english(own))
-    said.append(_against_random(own))
+    said.append(_against(own.over_random, "a random bridge"))
+    if own.over_reference and first != REFERENCE:
+        said.append(_against(own.over_reference, "the published measure"))
     if own.tau:
         said.append(
             f"Its scores order the bridges with a Kendall's τ of {with_interval(own.tau)}; two halves of the words, "
@@ -99,11 +101,10 @@ def _against_english(own: WayResult) -> str:
     return f"Against always English no difference is shown: {signed(over)}."
 
 
-def _against_random(own: WayResult) -> str:
-    over = own.over_random
+def _against(over: Interval, what: str) -> str:
     if over.low > 0:
-        return f"It beats a random bridge by {signed(over)}."
-    return f"That it beats a random bridge is not shown: {signed(over)}."
+        return f"It beats {what} by {signed(over)}."
+    return f"That it beats {what} is not shown: {signed(over)}."
 
 
 def policy_sentences(result: Study, main: Analysis) -> str:
@@ -116,6 +117,13 @@ def policy_sentences(result: Study, main: Analysis) -> str:
     best = best_of_several(result)
     if best in {one.policy for one in main.policies}:
         said.append(_several(main.policy(str(best))))
+    tried = next((one for one in main.policies if one.policy == TRIED), None)
+    if tried:
+        said.append(
+            "Who tries direct, always English, 'english-or-hop' and three bridges in one prompt on half of the words, "
+            f"and takes what did best there, has {with_interval(tried.score)} on the others: "
+            f"{signed(tried.over_english)} over always English, {signed(tried.over_direct)} over direct."
+        )
     return " ".join(said)
 
 
