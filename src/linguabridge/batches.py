@@ -11,6 +11,7 @@ from torch import Tensor
 TOKENS_PER_BATCH = 2048  # on a CPU; an accelerator takes more
 TOKENS_PER_BATCH_ACCELERATOR = 16_384
 _WINDOW = 32  # batches sorted by length at a time, so that text of any size streams through
+TOKENS_PER_WINDOW = _WINDOW * TOKENS_PER_BATCH  # the least text that is worth dividing
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,13 @@ def token_budget(device: torch.device) -> int:
 
 
 def batches(
-    sequences: Iterable[Sequence[int]], budget: int, device: torch.device, skip: frozenset[int] = frozenset()
+    sequences: Iterable[Sequence[int]],
+    budget: int,
+    device: torch.device,
+    skip: frozenset[int] = frozenset(),
+    *,
+    part: int = 0,
+    parts: int = 1,
 ) -> Iterator[Batch]:
     """Yield the sequences in batches.
 
@@ -41,18 +48,24 @@ def batches(
         budget: padded tokens a batch may hold.
         device: where the tensors go.
         skip: token numbers that do not count as real (special tokens).
+        part: which of ``parts`` shares of all batches to yield, from 0; every batch is in one of them, as it is where
+            there is only one share.
+        parts: number of shares.
     """
     window: list[tuple[int, Sequence[int]]] = []
-    held = 0
+    held = n_windows = 0
     for number, ids in enumerate(sequences):
         if not ids:
             continue
         window.append((number, ids))
         held += len(ids)
         if held >= _WINDOW * budget:
-            yield from _by_length(window, budget, device, skip)
+            if n_windows % parts == part:
+                yield from _by_length(window, budget, device, skip)
             window, held = [], 0
-    yield from _by_length(window, budget, device, skip)
+            n_windows += 1
+    if n_windows % parts == part:
+        yield from _by_length(window, budget, device, skip)
 
 
 def _by_length(

@@ -19,7 +19,7 @@ from linguabridge.dependence import u_centre
 from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
-from linguabridge.profile import BlockedProfile, LanguageProfile
+from linguabridge.profile import NO_TOKENS, BlockedProfile, LanguageProfile, check_read
 from linguabridge.taps import Part, record
 from linguabridge.texts import MAX_LENGTH
 
@@ -70,10 +70,41 @@ def profile_text(
         InputError: the text has no tokens.
         ModelError: activations are not finite.
     """
+    found = profile_part(model, lines, max_tokens=max_tokens, count_special=count_special, advance=advance)
+    check_read(found)
+    return found
+
+
+def profile_part(
+    model: LanguageModel,
+    lines: Iterable[str],
+    *,
+    max_tokens: int | None = None,
+    count_special: bool = False,
+    part: int = 0,
+    parts: int = 1,
+    advance: Callable[[float], None] = lambda _: None,
+) -> LanguageProfile:
+    """Activation statistics of a share of a text, which may be empty; those of all shares add up to the text's.
+
+    All of the text is encoded, and the share's batches are run: the same ones as without shares, so that the counts of
+    all of them add up to the very same.
+
+    Args:
+        model: the model.
+        lines: the whole text, as in :func:`profile_text`.
+        max_tokens: of the whole text.
+        count_special: as in :func:`profile_text`.
+        part: number of the share, from 0.
+        parts: how many shares there are.
+        advance: told the number of tokens done after each batch.
+
+    Raises:
+        ModelError: activations are not finite.
+    """
     skip = frozenset() if count_special else model.special_ids
-    found = _statistics(model, sequences(model, lines, max_tokens), None, 1, skip, advance)
-    if not found.tokens.sum():
-        raise InputError("The text to profile on holds no tokens.")
+    encoded = sequences(model, lines, max_tokens)
+    found = _statistics(model, encoded, None, 1, skip, advance, part=part, parts=parts)
     routed = None if found.routed is None else found.routed[0]
     return LanguageProfile(model.space, found.positive[0], found.total[0], int(found.tokens[0]), routed)
 
@@ -108,7 +139,7 @@ def profile_blocks(
     skip = model.special_ids
     encoded = list(sequences(model, lines, max_tokens))
     if not encoded:
-        raise InputError("The text to profile on holds no tokens.")
+        raise InputError(NO_TOKENS)
     real = [np.array([token not in skip for token in ids]) for ids in encoded]
     if shuffle is not None:
         encoded = _shuffled(encoded, real, shuffle)
@@ -161,6 +192,9 @@ def _statistics(
     blocks: int,
     skip: frozenset[int],
     advance: Callable[[float], None],
+    *,
+    part: int = 0,
+    parts: int = 1,
 ) -> _Statistics:
     """Tokens at which each neuron's value is > 0, and the sum of its values, in each block.
 
@@ -171,6 +205,8 @@ def _statistics(
         blocks: number of blocks.
         skip: tokens that do not count.
         advance: told the number of tokens done after each batch.
+        part: share of the batches to run, as in :func:`linguabridge.batches.batches`.
+        parts: number of shares.
 
     Raises:
         ModelError: activations are not finite.
@@ -202,7 +238,7 @@ def _statistics(
         total[layer][:, span] += (here @ values.float()).to(device)
 
     with record(model.model, model.taps, read), torch.inference_mode():
-        for batch in batches(encoded, token_budget(device), device, skip):
+        for batch in batches(encoded, token_budget(device), device, skip, part=part, parts=parts):
             real = batch.real.flatten().float()
             if block_of is None:
                 weights = real  # a vector: several times cheaper than a matrix of one row

@@ -30,3 +30,7 @@ class CacheError(LinguabridgeError):
 
 class EndpointError(LinguabridgeError):
     """A server that cannot be reached, refuses, or cannot do what is asked of it."""
+
+
+class ClusterError(LinguabridgeError):
+    """A Ray cluster that cannot be reached, has no room, or loses its workers."""

@@ -2,22 +2,26 @@
 
 Each method's key is the content of its question (texts, prompts, options, neurons) and the model's identity, so
 whatever asks the same question again, in this run or another, for this pair or another, gets the answer from the cache.
+
+Where the model is on workers of a cluster (:mod:`linguabridge.cluster`), several questions are under way at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import copy
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge import languages
-from linguabridge.cache import Cache, computing_versions, default_cache_dir, digest
+from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, default_cache_dir, digest
 from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.profile import BlockedProfile, LanguageProfile, Profile
-from linguabridge.progress import Reporter
+from linguabridge.profile import BlockedProfile, LanguageProfile, Profile, check_read, summed
+from linguabridge.progress import Reporter, SayingOnly, Step
 from linguabridge.prompts import Ending
 from linguabridge.text_bits import TextBits
 from linguabridge.texts import MAX_LENGTH, Text, load_text
@@ -25,6 +29,10 @@ from linguabridge.texts import MAX_LENGTH, Text, load_text
 # What is asked together, and kept as soon as it is answered: a killed run loses one such batch. Batches are planned
 # from the whole list of questions, so that a run that goes on computes the same batches, and gets the same numbers.
 _BATCH_PROMPTS, _BATCH_CHARACTERS = 512, 100_000
+_PROMPTS_A_WORKER = 64  # of probes, at least: fewer are not worth the way
+T = TypeVar("T")
+Sized_ = TypeVar("Sized_", bound=Sized)
+R = TypeVar("R")
 
 
 def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -46,11 +54,15 @@ def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
         yield part
 
 
+def _silent(done: float = 1.0) -> None:
+    """Show nothing: a worker tells when all is done."""
+
+
 class Measurements:
-    """Asks the model, or the cache.
+    """Asks the model, or the cache. Safe to ask from several threads.
 
     Args:
-        model: loaded only if something is not in the cache.
+        model: loaded, or its workers started, only if something is not in the cache.
         cache: where results are kept.
         reporter: shows progress.
     """
@@ -59,60 +71,84 @@ class Measurements:
         self.model = model
         self.cache = cache
         self.reporter = reporter or Reporter()
+        self._turns: dict[str, threading.Lock] = {}
+
+    def each(self, title: str, items: Sequence[T], ask: Callable[[Measurements, T], R]) -> list[R]:
+        """Ask about each item: one after the other, or of as many as there are workers at a time, in one bar.
+
+        Args:
+            title: of the bar.
+            items: pairs, languages, texts…
+            ask: told whom to ask, and an item.
+
+        Returns:
+            What ``ask`` gives, in the order of the items.
+        """
+        if not self._spread:
+            return [ask(self, item) for item in items]
+        from linguabridge.cluster import in_threads
+
+        inner = copy.copy(self)
+        inner.reporter = SayingOnly(self.reporter)
+        with self.reporter.step(title, len(items)) as advance:
+            return in_threads(lambda item: ask(inner, item), items, lambda _: advance(), self.model.stop_workers)
 
     def profile(self, text: Text, *, max_tokens: int, count_special: bool = False) -> LanguageProfile:
         """Activation statistics of a text; see :func:`linguabridge.collect.profile_text`."""
-        key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
-        if found := self.cache.get("profile", key):
-            return LanguageProfile(NeuronSpace.of_facts(found.facts), tokens=found.facts["tokens"], **found.arrays)
-        from linguabridge.collect import profile_text
 
-        model = self.model.loaded
-        with self.reporter.step(f"Reading neurons: {text.language.name}", max_tokens) as advance:
-            one = profile_text(model, text.lines(), max_tokens=max_tokens, count_special=count_special, advance=advance)
-        facts = {
-            "model": self.model.files.name,
-            "revision": self.model.files.revision,
-            "language": text.language.code,
-            "source": text.source,
-            "tokens": one.tokens,
-            **one.space.facts,
-        }
-        arrays = {"positive": one.positive, "total": one.total}
-        self.cache.put("profile", key, arrays | ({} if one.routed is None else {"routed": one.routed}), facts)
-        return one
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            from linguabridge.batches import TOKENS_PER_WINDOW
+            from linguabridge.collect import profile_part, profile_text
+
+            self._ready()
+            with self.reporter.step(f"Reading neurons: {text.language.name}", max_tokens) as advance:
+                parts = min(self._at_a_time, -(-max_tokens // TOKENS_PER_WINDOW))
+                asked: dict[str, Any] = {"max_tokens": max_tokens, "count_special": count_special}
+                if parts > 1:
+                    one = summed(
+                        self._parts(
+                            range(parts),
+                            lambda part: self.call(profile_part, text, part=part, parts=parts, **asked),
+                            lambda _: advance(max_tokens / parts),
+                        )
+                    )
+                    check_read(one)
+                else:
+                    one = self.call(profile_text, text, advance=advance, **asked)
+            arrays = {"positive": one.positive, "total": one.total}
+            facts = {**self._about(text), "tokens": one.tokens, **one.space.facts}
+            return arrays | ({} if one.routed is None else {"routed": one.routed}), facts
+
+        key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
+        found = self._kept("profile", key, compute)
+        return LanguageProfile(NeuronSpace.of_facts(found.facts), tokens=found.facts["tokens"], **found.arrays)
 
     def blocks(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> BlockedProfile:
         """Activation statistics by block of a text; see :func:`linguabridge.collect.profile_blocks`."""
-        key = self.blocks_key(text, max_tokens=max_tokens, blocks=blocks, shuffle=shuffle)
-        if found := self.cache.get("blocks", key):
-            return BlockedProfile(space=NeuronSpace.of_facts(found.facts), **found.arrays)
-        from linguabridge.collect import profile_blocks
 
-        model = self.model.loaded
-        read = "Reading neurons" if shuffle is None else "Reading shuffled text"
-        with self.reporter.step(f"{read}: {text.language.name}", max_tokens) as advance:
-            one = profile_blocks(
-                model, text.lines(), max_tokens=max_tokens, blocks=blocks, shuffle=shuffle, advance=advance
-            )
-        facts = {
-            "model": self.model.files.name,
-            "revision": self.model.files.revision,
-            "language": text.language.code,
-            "source": text.source,
-            **one.space.facts,
-        }
-        arrays = {
-            "positive": one.positive,
-            "total": one.total,
-            "tokens": one.tokens,
-            "token_ids": one.token_ids,
-            "token_counts": one.token_counts,
-        }
-        if one.routed is not None:
-            arrays["routed"] = one.routed
-        self.cache.put("blocks", key, arrays, facts)
-        return one
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            from linguabridge.collect import profile_blocks
+
+            self._ready()
+            read = "Reading neurons" if shuffle is None else "Reading shuffled text"
+            with self.reporter.step(f"{read}: {text.language.name}", max_tokens) as advance:
+                one = self.call(
+                    profile_blocks, text, max_tokens=max_tokens, blocks=blocks, shuffle=shuffle, advance=advance
+                )
+            arrays = {
+                "positive": one.positive,
+                "total": one.total,
+                "tokens": one.tokens,
+                "token_ids": one.token_ids,
+                "token_counts": one.token_counts,
+            }
+            if one.routed is not None:
+                arrays["routed"] = one.routed
+            return arrays, {**self._about(text), **one.space.facts}
+
+        key = self.blocks_key(text, max_tokens=max_tokens, blocks=blocks, shuffle=shuffle)
+        found = self._kept("blocks", key, compute)
+        return BlockedProfile(space=NeuronSpace.of_facts(found.facts), **found.arrays)
 
     def blocks_key(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> dict[str, Any]:
         """What :meth:`blocks` keeps its answer under; for keys of what is computed from it."""
@@ -127,17 +163,18 @@ class Measurements:
 
     def bits_per_byte(self, text: Text, *, max_tokens: int) -> TextBits:
         """How well the model predicts a text; see :func:`linguabridge.perplexity.bits_per_byte`."""
-        key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH)
-        if found := self.cache.get("perplexity", key):
-            return TextBits(**found.arrays)
-        from linguabridge.perplexity import bits_per_byte
 
-        model = self.model.loaded
-        with self.reporter.step(f"Measuring perplexity: {text.language.name}", max_tokens) as advance:
-            one = bits_per_byte(model, text.lines(), max_tokens=max_tokens, advance=advance)
-        arrays = {"bits": one.bits, "bytes": one.bytes, "tokens": one.tokens}
-        self.cache.put("perplexity", key, arrays, {"language": text.language.code, "source": text.source})
-        return one
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            from linguabridge.perplexity import bits_per_byte
+
+            self._ready()
+            with self.reporter.step(f"Measuring perplexity: {text.language.name}", max_tokens) as advance:
+                one = self.call(bits_per_byte, text, max_tokens=max_tokens, advance=advance)
+            arrays = {"bits": one.bits, "bytes": one.bytes, "tokens": one.tokens}
+            return arrays, {"language": text.language.code, "source": text.source}
+
+        key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH)
+        return TextBits(**self._kept("perplexity", key, compute).arrays)
 
     def option_scores(
         self, title: str, prompts: Sequence[str], options: Sequence[Sequence[str]], *, whole: bool = False
@@ -147,20 +184,23 @@ class Measurements:
         questions = list(dict.fromkeys(zip(prompts, map(tuple, options), strict=True)))
         # By text, so that prompts with a common beginning come together and share it.
         order = sorted(range(len(questions)), key=lambda i: questions[i][0])
-        found: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
-        with self.reporter.step(title, len(questions)) as advance:
-            for part in planned(order, [len(prompt) + sum(map(len, some)) for prompt, some in questions]):
-                asked, choices = [questions[i][0] for i in part], [list(questions[i][1]) for i in part]
-                key = self.key(prompts=digest(asked), options=digest(choices), whole=whole)
-                if stored := self.cache.get("likelihood", key):
-                    scores = stored.arrays["scores"]
-                    advance(len(part))
-                else:
-                    from linguabridge.likelihood import option_log_probabilities
 
-                    scores = option_log_probabilities(self.model.loaded, asked, choices, whole=whole, advance=advance)
-                    self.cache.put("likelihood", key, {"scores": scores}, {"about": title})
-                found.update(zip((questions[i] for i in part), scores, strict=True))
+        def scored(part: Sequence[int], advance: Step) -> NDArray[np.float64]:
+            asked, choices = [questions[i][0] for i in part], [list(questions[i][1]) for i in part]
+
+            def compute() -> tuple[Arrays, Mapping[str, Any]]:
+                from linguabridge.likelihood import option_log_probabilities
+
+                scores = self.call(option_log_probabilities, asked, choices, whole=whole, advance=advance)
+                return {"scores": scores}, {"about": title}
+
+            key = self.key(prompts=digest(asked), options=digest(choices), whole=whole)
+            return self._kept("likelihood", key, compute, lambda: advance(len(part))).arrays["scores"]
+
+        sizes = [len(prompt) + sum(map(len, some)) for prompt, some in questions]
+        found: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
+        for part, scores in self._by_part(title, planned(order, sizes), len(questions), scored):
+            found.update(zip((questions[i] for i in part), scores, strict=True))
         return np.array([found[one] for one in zip(prompts, map(tuple, options), strict=True)])
 
     def answers(self, title: str, prompts: Sequence[str], ending: Ending) -> list[str]:
@@ -168,76 +208,154 @@ class Measurements:
         questions = list(dict.fromkeys(prompts))  # the same is asked once
         # Alike in length together.
         order = sorted(range(len(questions)), key=lambda i: (len(questions[i]), questions[i]))
-        found: dict[str, str] = {}
-        with self.reporter.step(title, len(questions)) as advance:
-            for part in planned(order, [len(prompt) for prompt in questions]):
-                asked = [questions[i] for i in part]
-                key = self.key(
-                    prompts=digest(asked),
-                    max_new_tokens=ending.max_new_tokens,
-                    until=list(ending.stops),
-                    quoted=ending.quoted,
-                )
-                if stored := self.cache.get("answers", key):
-                    texts = list(stored.facts["answers"])
-                    advance(len(part))
-                else:
-                    from linguabridge.generate import greedy_answers
 
-                    texts = greedy_answers(
-                        self.model.loaded,
-                        asked,
-                        finished=ending.reached,
-                        max_new_tokens=ending.max_new_tokens,
-                        advance=advance,
-                    )
-                    self.cache.put("answers", key, {}, {"about": title, "answers": texts})
-                found.update(zip(asked, texts, strict=True))
+        def answered(part: Sequence[int], advance: Step) -> list[str]:
+            asked = [questions[i] for i in part]
+
+            def compute() -> tuple[Arrays, Mapping[str, Any]]:
+                from linguabridge.generate import greedy_answers
+
+                texts = self.call(
+                    greedy_answers,
+                    asked,
+                    finished=ending.reached,
+                    max_new_tokens=ending.max_new_tokens,
+                    advance=advance,
+                )
+                return {}, {"about": title, "answers": texts}
+
+            key = self.key(
+                prompts=digest(asked),
+                max_new_tokens=ending.max_new_tokens,
+                until=list(ending.stops),
+                quoted=ending.quoted,
+            )
+            return list(self._kept("answers", key, compute, lambda: advance(len(part))).facts["answers"])
+
+        found: dict[str, str] = {}
+        parts = planned(order, [len(prompt) for prompt in questions])
+        for part, texts in self._by_part(title, parts, len(questions), answered):
+            found.update(zip((questions[i] for i in part), texts, strict=True))
         return [found[prompt] for prompt in prompts]
 
     def probe_matrix(
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False
     ) -> NDArray[np.float32]:
         """Activations of chosen neurons on prompts; see :func:`linguabridge.collect.probe_matrix`."""
+
+        def read(part: Sequence[str], advance: Step) -> NDArray[np.float32]:
+            from linguabridge.collect import probe_matrix
+
+            return self.call(probe_matrix, part, neurons, count_special=count_special, advance=advance)
+
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            self._ready()
+            size = max(_PROMPTS_A_WORKER, -(-len(prompts) // self._at_a_time))
+            parts = [prompts[at : at + size] for at in range(0, len(prompts), size)] if self._spread else [prompts]
+            found = self._by_part(title, parts, len(prompts), read)
+            return {"values": np.concatenate([values for _, values in found], axis=1)}, {"about": title}
+
         key = self.key(
             prompts=digest(list(prompts)), neurons=digest(neurons.flat.tolist()), count_special=count_special
         )
-        if found := self.cache.get("probes", key):
-            return found.arrays["values"]
-        from linguabridge.collect import probe_matrix
-
-        model = self.model.loaded
-        with self.reporter.step(title, len(prompts)) as advance:
-            values = probe_matrix(model, prompts, neurons, count_special=count_special, advance=advance)
-        self.cache.put("probes", key, {"values": values}, {"about": title})
-        return values
+        return self._kept("probes", key, compute).arrays["values"]
 
     def linear_kernels(self, title: str, prompts: Sequence[str], *, of: str = "neurons") -> NDArray[np.float32]:
         """Kernels over prompts by layer; see :func:`linguabridge.collect.linear_kernels`."""
-        key = self.key(prompts=digest(list(prompts)), of=of)
-        if found := self.cache.get("kernels", key):
-            return found.arrays["kernels"]
-        from linguabridge.collect import linear_kernels
 
-        model = self.model.loaded
-        with self.reporter.step(title, len(prompts)) as advance:
-            kernels = linear_kernels(model, prompts, of=of, advance=advance)
-        self.cache.put("kernels", key, {"kernels": kernels}, {"about": title})
-        return kernels
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            from linguabridge.collect import linear_kernels
+
+            self._ready()
+            with self.reporter.step(title, len(prompts)) as advance:
+                kernels = self.call(linear_kernels, prompts, of=of, advance=advance)
+            return {"kernels": kernels}, {"about": title}
+
+        key = self.key(prompts=digest(list(prompts)), of=of)
+        return self._kept("kernels", key, compute).arrays["kernels"]
 
     def token_counts(self, title: str, texts: Sequence[str]) -> NDArray[np.int64]:
         """Number of tokens of each text in the model's tokenizer, special tokens left out; shape (texts,)."""
+
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            from linguabridge.model import token_counts
+
+            return {"counts": self.call(token_counts, texts)}, {"about": title}
+
         key = {"tokenizer": self.model.files.tokenizer_sha256, "texts": digest(list(texts))}
-        if found := self.cache.get("tokens", key):
-            return found.arrays["counts"]
-        model = self.model.loaded
-        counts = np.array([sum(token not in model.special_ids for token in model.encode(text)) for text in texts])
-        self.cache.put("tokens", key, {"counts": counts}, {"about": title})
-        return counts
+        return self._kept("tokens", key, compute).arrays["counts"]
+
+    def call(self, function: Callable[..., R], *args: Any, advance: Step | None = None, **more: Any) -> R:
+        """What a function of the model gives, run here or on a worker; nothing of it is kept.
+
+        Args:
+            function: of a module; its first argument is the model.
+            args: its other arguments.
+            advance: told how far it is; not by a worker, which tells when all is done.
+            more: arguments by name.
+        """
+        if not self._spread:
+            return function(self.model.loaded, *args, **({} if advance is None else {"advance": advance}), **more)
+        return self.model.workers.call(function, *args, **more)
 
     def key(self, **question: Any) -> dict[str, Any]:
         """A question to this model, as a cache key."""
         return {"model": self.model.key, "computed_by": computing_versions(), **question}
+
+    def _about(self, text: Text) -> dict[str, Any]:
+        files = self.model.files
+        about = {"model": files.name, "revision": files.revision}
+        return {**about, "language": text.language.code, "source": text.source}
+
+    def _kept(
+        self,
+        kind: str,
+        key: Mapping[str, Any],
+        compute: Callable[[], tuple[Arrays, Mapping[str, Any]]],
+        found_already: Callable[[], None] = lambda: None,
+    ) -> Artefact:
+        """What is kept under a key, or else computed; of several threads that ask the same, the first computes.
+
+        Args:
+            kind: as in :meth:`linguabridge.cache.Cache.get`.
+            key: likewise.
+            compute: gives arrays and facts.
+            found_already: called where nothing was computed.
+        """
+        with self._turns.setdefault(digest([kind, key]), threading.Lock()):
+            if found := self.cache.get(kind, key):
+                found_already()
+                return found
+            return self.cache.computed(kind, key, compute)
+
+    def _ready(self) -> None:
+        """Load the model, or start its workers, before the bar of what is asked of it."""
+        _ = self.model.workers if self._spread else self.model.loaded
+
+    @property
+    def _spread(self) -> bool:
+        return self.model.options.cluster is not None
+
+    @property
+    def _at_a_time(self) -> int:
+        return len(self.model.workers) if self._spread else 1
+
+    def _parts(self, parts: Sequence[T], ask: Callable[[T], R], done: Callable[[T], None]) -> list[R]:
+        """Ask for parts of an answer, on as many workers as there are."""
+        from linguabridge.cluster import in_threads
+
+        return in_threads(ask, parts, done, self.model.stop_workers)
+
+    def _by_part(
+        self, title: str, parts: Iterable[Sized_], total: int, ask: Callable[[Sized_, Step], R]
+    ) -> list[tuple[Sized_, R]]:
+        """Ask part by part: one after the other, or of as many as there are workers at a time."""
+        every = list(parts)
+        with self.reporter.step(title, total) as advance:
+            if not self._spread:
+                return [(part, ask(part, advance)) for part in every]
+            found = self._parts(every, lambda part: ask(part, _silent), lambda part: advance(len(part)))
+            return list(zip(every, found, strict=True))
 
 
 def profile_languages(
@@ -268,4 +386,5 @@ def profile_languages(
     lazy = open_model(model, cache=cache, reporter=reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     found = [load_text(texts, languages.parse(code), seed) for code in codes]
-    return Profile({text.language.code: measure.profile(text, max_tokens=tokens) for text in found})
+    read = measure.each("Reading neurons", found, lambda asked, text: asked.profile(text, max_tokens=tokens))
+    return Profile({text.language.code: one for text, one in zip(found, read, strict=True)})

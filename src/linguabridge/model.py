@@ -11,8 +11,9 @@ import json
 import os
 import re
 import tempfile
+import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +27,12 @@ from linguabridge.progress import Reporter
 from linguabridge.quiet import quiet_transformers
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from linguabridge.cluster import ClusterOptions, Workers
 
 DEFAULT_MODEL = embedded.NAME
 _WEIGHTS = ("*.safetensors",)
@@ -111,6 +116,14 @@ class ModelOptions:
     dtype: str = "auto"  # auto, float32, bfloat16, float16
     taps: str | None = None  # module name with {layer}, where the search fails
     trust_remote_code: bool = False
+    cluster: ClusterOptions | None = None  # workers that the model runs on; None for this process
+
+
+def token_counts(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.int64]:
+    """Number of tokens of each text, special ones left out; shape (texts,)."""
+    import numpy as np
+
+    return np.array([sum(token not in model.special_ids for token in model.encode(text)) for text in texts], np.int64)
 
 
 def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> ModelFiles:
@@ -355,12 +368,21 @@ class LazyModel:
     """A model that is found at once and loaded when a result needs it; results found in the cache need it not."""
 
     def __init__(
-        self, files: ModelFiles, options: ModelOptions, cache: Cache, load: Callable[[ModelOptions], LanguageModel]
+        self,
+        files: ModelFiles,
+        options: ModelOptions,
+        cache: Cache,
+        load: Callable[[ModelOptions], LanguageModel],
+        reporter: Reporter,
     ) -> None:
         self.files = files
         self.options = options
         self.cache = cache
         self._load = load
+        self._reporter = reporter
+        self._starting = threading.Lock()
+        self._stopping = threading.Event()
+        self._workers: Workers | None = None
 
     @cached_property
     def loaded(self) -> LanguageModel:
@@ -375,6 +397,29 @@ class LazyModel:
         device, dtype = self.computes
         return self._load(replace(self.options, device=device, dtype=dtype))
 
+    @property
+    def workers(self) -> Workers:
+        """The workers of the cluster that the options name, started when first needed.
+
+        Raises:
+            LinguabridgeError: as :func:`linguabridge.cluster.start_workers`.
+        """
+        assert self.options.cluster is not None
+        with self._starting:  # by one of several threads
+            if self._workers is None:
+                from linguabridge.cluster import start_workers
+
+                device, dtype = self.computes
+                options = replace(self.options, device=device, dtype=dtype, cluster=None)
+                self._workers = start_workers(self.files, options, self.options.cluster, self._reporter, self._stopping)
+            return self._workers
+
+    def stop_workers(self) -> None:
+        """Stop the workers, whatever they do, also where they are about to start; there are none from then on."""
+        self._stopping.set()
+        if self._workers is not None:
+            self._workers.stop()
+
     @cached_property
     def computes(self) -> tuple[str, str]:
         """Device and type that the model computes with; torch is asked only where it is not remembered.
@@ -384,7 +429,15 @@ class LazyModel:
         """
         from linguabridge.hardware import remembered_choice
 
-        return remembered_choice(self.options.device, self.options.dtype, self.files.folder, self.cache)
+        device, dtype, cluster = self.options.device, self.options.dtype, self.options.cluster
+        if cluster is not None:
+            from linguabridge.cluster import LOCAL, device_there
+
+            if cluster.gpus == 0 and device == "auto":
+                device = "cpu"
+            elif cluster.address != LOCAL:  # its machines may have what this one has not
+                return device_there(self.files, device, dtype, cluster)
+        return remembered_choice(device, dtype, self.files.folder, self.cache)
 
     @cached_property
     def n_layers(self) -> int | None:
@@ -433,4 +486,4 @@ def open_model(
         shown.say(f"Loading {name}.")
         return load_model(files, options)
 
-    return LazyModel(files, options or ModelOptions(), cache, load)
+    return LazyModel(files, options or ModelOptions(), cache, load, shown)

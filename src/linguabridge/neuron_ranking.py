@@ -116,12 +116,12 @@ def probe_neurons(
     Raises:
         InputError: the model has no such layers.
     """
-    profile = Profile(
-        {
-            code: measure.profile(text, max_tokens=settings.tokens, count_special=settings.reference)
-            for code, text in texts.items()
-        }
+    read = measure.each(
+        "Reading neurons",
+        list(texts.values()),
+        lambda asked, text: asked.profile(text, max_tokens=settings.tokens, count_special=settings.reference),
     )
+    profile = Profile(dict(zip(texts, read, strict=True)))
     layers = window(next(iter(profile.languages.values())).space.n_layers, settings)
     probes = understood_probes(measure, source, target, choices, reference=settings.reference)
     rate, top, shared, bridges = _sets(profile, source, target, candidates, layers, settings)

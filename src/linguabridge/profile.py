@@ -7,7 +7,7 @@ experts, a neuron's tokens are those that are routed to its expert.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet, NeuronSpace
 
 TOP_RATE = 0.01
+NO_TOKENS = "The text to profile on holds no tokens."
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,32 @@ class LanguageProfile:
     @property
     def _reached(self) -> NDArray[np.int64] | int:
         return self.tokens if self.routed is None else np.repeat(np.maximum(self.routed, 1), self.space.expert_widths)
+
+
+def summed(parts: Sequence[LanguageProfile]) -> LanguageProfile:
+    """Statistics of a text from those of its parts, which have nothing in common; sums, so their order is no matter.
+
+    Args:
+        parts: at least one, all of one model.
+    """
+    routed = [one.routed for one in parts if one.routed is not None]
+    return LanguageProfile(
+        space=parts[0].space,
+        positive=np.sum([one.positive for one in parts], axis=0),
+        total=np.sum([one.total for one in parts], axis=0),
+        tokens=sum(one.tokens for one in parts),
+        routed=np.sum(routed, axis=0) if routed else None,
+    )
+
+
+def check_read(profile: LanguageProfile) -> None:
+    """Refuse a profile of nothing.
+
+    Raises:
+        InputError: the text has no tokens.
+    """
+    if not profile.tokens:
+        raise InputError(NO_TOKENS)
 
 
 @dataclass(frozen=True)

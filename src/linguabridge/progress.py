@@ -53,6 +53,17 @@ class Reporter:
         """Tell something that the user should know but need not act on."""
 
 
+class SayingOnly(Reporter):
+    """Says what another reporter says, and shows no steps: for pieces of work of which several run in one bar."""
+
+    def __init__(self, shown: Reporter) -> None:
+        self.shown = shown
+
+    def say(self, message: str) -> None:
+        """Tell it by the other reporter."""
+        self.shown.say(message)
+
+
 class TerminalReporter(Reporter):
     """Rich bars on a terminal, a line every ten seconds elsewhere; always on standard error."""
 

@@ -42,6 +42,10 @@ class Text:
     sha256: str
     words: bool = False
 
+    def __iter__(self) -> Iterator[str]:
+        """The lines, read anew."""
+        return self.lines()
+
 
 def lines_read(text: Text, tokens: int) -> Iterator[str]:
     """The lines that a profile on so many tokens reads, at most: few tokens are longer than ten characters."""

@@ -88,10 +88,12 @@ class Evidence:
     @cached_property
     def reading(self) -> dict[str, BlockedProfile]:
         """Activation statistics of each language's text, with its tokens."""
-        return {
-            code: self.measure.blocks(text, max_tokens=self.settings.tokens, blocks=BLOCKS)
-            for code, text in self.texts.items()
-        }
+        read = self.measure.each(
+            "Reading neurons",
+            list(self.texts.values()),
+            lambda asked, text: asked.blocks(text, max_tokens=self.settings.tokens, blocks=BLOCKS),
+        )
+        return dict(zip(self.texts, read, strict=True))
 
     @cached_property
     def profile(self) -> Profile:
@@ -141,10 +143,11 @@ class Evidence:
         Only for languages that concepts are named in.
         """
         names = {one.code: one.name for one in self.languages}
-        kernels = [
-            self.measure.linear_kernels(f"Concepts: {names[code]}", words, of="hidden")
-            for code, words in self.concepts.items()
-        ]
+        kernels = self.measure.each(
+            "Concepts",
+            list(self.concepts),
+            lambda asked, code: asked.linear_kernels(f"Concepts: {names[code]}", self.concepts[code], of="hidden"),
+        )
         if not kernels:
             return {}
         mean = cka(kernels).mean(axis=0)

@@ -19,9 +19,13 @@ from linguabridge.commands.options import (
     Dtype,
     Endpoint,
     EndpointModel,
+    GpusPerWorker,
     Model,
+    Ray,
     Remote,
     Taps,
+    Workers,
+    on_cluster,
     several,
 )
 from linguabridge.commands.output import check_writable, command_line, print_json
@@ -108,6 +112,9 @@ def evaluate(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    ray: Ray = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
     show_prompts: Annotated[
         bool,
         typer.Option("--show-prompts", help="Show one item's prompts, direct and through a bridge, and ask nothing."),
@@ -157,6 +164,7 @@ def evaluate(
         s, t, _ = check_pair(source, target, settings.recommend)
         fixed_bridges(s, t, settings)
     check_endpoint(endpoint, endpoint_model)
+    cluster = on_cluster(ray, workers, gpus_per_worker)
     folder = out or Path("evaluation")
     check_writable(folder, json_file)
     from linguabridge.cache import Cache, default_cache_dir
@@ -176,7 +184,7 @@ def evaluate(
     from linguabridge.hardware import set_threads
 
     started = time.time()
-    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
     with recorded(reporter, folder) as recording:
 
         def check(body: dict[str, Any]) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from linguabridge.errors import InputError
+
+if TYPE_CHECKING:
+    from linguabridge.cluster import ClusterOptions
 
 Model = Annotated[
     str,
@@ -40,9 +45,35 @@ Remote = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Off unless asked.")
 ]
 
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="Spread the work over workers of a Ray cluster: local (this machine), auto or HOST:PORT (a running one).",
+        metavar="ADDRESS",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="With --ray: number of workers. Default: one a GPU; without GPUs, one for two cores.")
+]
+GpusPerWorker = Annotated[
+    float | None, typer.Option(help="With --ray: GPUs of each worker. Default: 1 where the cluster has any, else 0.")
+]
+
 DEFAULT_MODEL_NAME = "gemma-3-270m"  # as in linguabridge.embedded; named here so that --help needs no torch
 
 
 def several(text: str | None) -> tuple[str, ...] | None:
     """What an option lists between commas or semicolons; None where it was not given."""
     return None if text is None else tuple(one for one in map(str.strip, re.split("[,;]", text)) if one)
+
+
+def on_cluster(ray: str | None, workers: int | None, gpus_per_worker: float | None) -> ClusterOptions | None:
+    """The cluster that options name; None for this process. Costs nothing: neither torch nor Ray is imported."""
+    if ray is None:
+        if workers is not None or gpus_per_worker is not None:
+            raise InputError("--workers and --gpus-per-worker are for --ray: add --ray local, or leave them out.")
+        return None
+    from linguabridge.cluster import ClusterOptions
+
+    return ClusterOptions(ray, workers, gpus_per_worker)

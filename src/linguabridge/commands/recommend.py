@@ -10,7 +10,19 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
+from linguabridge.commands.options import (
+    DEFAULT_MODEL_NAME,
+    Device,
+    Dtype,
+    GpusPerWorker,
+    Model,
+    Ray,
+    Remote,
+    Taps,
+    Workers,
+    on_cluster,
+    several,
+)
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.errors import InputError
 from linguabridge.json_values import write_json
@@ -77,6 +89,9 @@ def recommend(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    ray: Ray = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
     out: Annotated[Path | None, typer.Option(help="Folder to keep the result in (recommend.json).")] = None,
     json_file: Annotated[
         Path | None,
@@ -109,6 +124,7 @@ def recommend(
         choose_by=choose_by,
         seed=seed,
     )
+    cluster = on_cluster(ray, workers, gpus_per_worker)
     check_pair(source, target, settings)  # what costs nothing to refuse is refused before torch is imported
     check_writable(out, json_file)
     from linguabridge.hardware import set_threads
@@ -117,7 +133,7 @@ def recommend(
 
     set_threads()
     reporter = TerminalReporter()
-    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
     with recorded(reporter, out) as recording:
         recording.begin()
         result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=recording)

@@ -10,7 +10,18 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps
+from linguabridge.commands.options import (
+    DEFAULT_MODEL_NAME,
+    Device,
+    Dtype,
+    GpusPerWorker,
+    Model,
+    Ray,
+    Remote,
+    Taps,
+    Workers,
+    on_cluster,
+)
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.errors import InputError
 from linguabridge.json_values import write_json
@@ -52,6 +63,9 @@ def spectrum(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    ray: Ray = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
     out: Annotated[
         Path, typer.Option(help="Folder for spectrum.json and pairs.parquet, for `linguabridge report`.")
     ] = Path("spectrum"),
@@ -78,6 +92,7 @@ def spectrum(
         distances=tuple(distances or ()),
         seed=seed,
     )
+    cluster = on_cluster(ray, workers, gpus_per_worker)
     if codes:
         check_languages(codes)  # what costs nothing to refuse is refused before torch is imported
     check_writable(out, json_file)
@@ -87,7 +102,7 @@ def spectrum(
     from linguabridge.spectrum.spectrum import spectrum as relate
 
     set_threads()
-    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
     with recorded(TerminalReporter(), out) as reporter:
 
         def before(asked: Mapping[str, Any]) -> None:

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps
+from linguabridge.commands.options import (
+    DEFAULT_MODEL_NAME,
+    Device,
+    Dtype,
+    GpusPerWorker,
+    Model,
+    Ray,
+    Remote,
+    Taps,
+    Workers,
+    on_cluster,
+)
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter
@@ -27,6 +38,9 @@ def stability(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    ray: Ray = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the JSON to a file; - for standard output.")
     ] = None,
@@ -38,6 +52,7 @@ def stability(
     from linguabridge.study.settings import StudySettings, parse_pairs
 
     parsed = parse_pairs(pairs)
+    cluster = on_cluster(ray, workers, gpus_per_worker)
     check_writable(None, json_file)
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions
@@ -48,7 +63,7 @@ def stability(
     result = run(
         parsed,
         model=model,
-        options=ModelOptions(device, dtype, taps, trust_remote_code),
+        options=ModelOptions(device, dtype, taps, trust_remote_code, cluster),
         settings=StudySettings(
             pairs=parsed,
             lexicon=lexicon,

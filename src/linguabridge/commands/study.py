@@ -9,7 +9,19 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
+from linguabridge.commands.options import (
+    DEFAULT_MODEL_NAME,
+    Device,
+    Dtype,
+    GpusPerWorker,
+    Model,
+    Ray,
+    Remote,
+    Taps,
+    Workers,
+    on_cluster,
+    several,
+)
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
@@ -45,6 +57,9 @@ def study(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    ray: Ray = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
     again: Annotated[
         str | None,
         typer.Option(
@@ -76,6 +91,7 @@ def study(
     from linguabridge.settings import WAYS_TO_CHOOSE
     from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs
 
+    cluster = on_cluster(ray, workers, gpus_per_worker)
     out = out or (None if again else Path("study"))
     check_writable(out, json_file)
     if again:
@@ -106,7 +122,7 @@ def study(
         assert out is not None
         check_folder(out, model, settings)
         set_threads()
-        options = ModelOptions(device, dtype, taps, trust_remote_code)
+        options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
         with recorded(TerminalReporter(), out) as reporter:
             reporter.begin()
             result = run(settings, model=model, options=options, reporter=reporter)

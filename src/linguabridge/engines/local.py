@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linguabridge.cache import computed_by, computing_versions, digest
+from linguabridge.cache import Arrays, computed_by, computing_versions, digest
 from linguabridge.engines.engine import SCORINGS, as_scored
 from linguabridge.errors import InputError
 from linguabridge.measure import Measurements
 from linguabridge.model import CHAT_TEMPLATES, file_sha256
 from linguabridge.prompts import Ending, Prompt
+
+if TYPE_CHECKING:
+    from linguabridge.model import LanguageModel
 
 
 class Local:
@@ -65,24 +68,27 @@ class Local:
             "prompts": digest([[prompt.text, prompt.start] for prompt in prompts]),
             "computed_by": {**computing_versions(), **computed_by("engines/local.py")},
         }
-        return list(
-            cache.computed("chat-prompts", key, lambda: ({}, {"written": self._by_template(prompts)})).facts["written"]
-        )
 
-    def _by_template(self, prompts: Sequence[Prompt]) -> list[str]:
-        tokenizer = self.measure.model.loaded.tokenizer
-        if not tokenizer.chat_template:
-            raise InputError(
-                f"{self.name} has no chat template, so it is no instruction-tuned model; leave out --chat-template."
-            )
-        # A template writes BOS itself, and the tokenizer adds one to every text: one of them is enough.
-        twice = tokenizer.bos_token if self.measure.model.loaded.encode("a")[:1] == [tokenizer.bos_token_id] else None
-        written = []
-        for prompt in prompts:
-            chat = [{"role": "user", "content": prompt.text}]
-            # Templates of models that can think, or not (Qwen3), know the last word; others overlook it.
-            text = str(
-                tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False)
-            )
-            written.append(text.removeprefix(twice or "") + prompt.start)
-        return written
+        def compute() -> tuple[Arrays, dict[str, Any]]:
+            return {}, {"written": self.measure.call(_by_template, prompts)}
+
+        return list(cache.computed("chat-prompts", key, compute).facts["written"])
+
+
+def _by_template(model: LanguageModel, prompts: Sequence[Prompt]) -> list[str]:
+    tokenizer = model.tokenizer
+    if not tokenizer.chat_template:
+        raise InputError(
+            f"{model.name} has no chat template, so it is no instruction-tuned model; leave out --chat-template."
+        )
+    # A template writes BOS itself, and the tokenizer adds one to every text: one of them is enough.
+    twice = tokenizer.bos_token if model.encode("a")[:1] == [tokenizer.bos_token_id] else None
+    written = []
+    for prompt in prompts:
+        chat = [{"role": "user", "content": prompt.text}]
+        # Templates of models that can think, or not (Qwen3), know the last word; others overlook it.
+        text = str(
+            tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+        )
+        written.append(text.removeprefix(twice or "") + prompt.start)
+    return written

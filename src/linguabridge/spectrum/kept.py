@@ -88,7 +88,7 @@ def on_text(
     codes = [one.code for one in languages]
 
     def compute() -> tuple[Arrays, dict[str, Any]]:
-        profiles = [_blocks(measure, texts[code], settings) for code in codes]
+        profiles = measure.each("Reading neurons", codes, lambda asked, code: _blocks(asked, texts[code], settings))
         whole = Profile({code: profile.whole for code, profile in zip(codes, profiles, strict=True)})
         tops = [whole.top(code, settings.top_rate) for code in codes]
         arrays = _compared(whole, tops)
@@ -142,7 +142,12 @@ def on_shuffled_text(
 
     def compute() -> tuple[Arrays, dict[str, Any]]:
         # Of each language, only the whole is held.
-        whole = Profile({code: _blocks(measure, texts[code], settings, shuffle=seed).whole for code in codes})
+        wholes = measure.each(
+            "Reading shuffled text",
+            codes,
+            lambda asked, code: _blocks(asked, texts[code], settings, shuffle=seed).whole,
+        )
+        whole = Profile(dict(zip(codes, wholes, strict=True)))
         return _compared(whole, [whole.top(code, settings.top_rate) for code in codes]), {}
 
     key = {
@@ -168,8 +173,17 @@ def on_concepts(
         rows |= tops[one.code]
 
     def compute() -> tuple[Arrays, dict[str, Any]]:
-        kernels = [measure.linear_kernels(f"Reading words: {one.name}", words[one.code]) for one in names]
-        values = {one.code: measure.probe_matrix(f"Shared neurons: {one.name}", words[one.code], rows) for one in names}
+        kernels = measure.each(
+            "Reading words",
+            names,
+            lambda asked, one: asked.linear_kernels(f"Reading words: {one.name}", words[one.code]),
+        )
+        matrices = measure.each(
+            "Shared neurons",
+            names,
+            lambda asked, one: asked.probe_matrix(f"Shared neurons: {one.name}", words[one.code], rows),
+        )
+        values = {one.code: matrix for one, matrix in zip(names, matrices, strict=True)}
         with measure.reporter.step("Comparing shared neurons", 1) as advance:
             overall, layers = hsic(values, rows, {one.code: tops[one.code] for one in names})
             advance()

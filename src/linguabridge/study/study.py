@@ -58,13 +58,18 @@ def study(
     gathered = [materials(pair, settings, cache) for pair in settings.pairs]  # what is missing shows before the work
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
-    pairs: list[MeasuredPair] = []
     took: list[float] = []
-    for number, (pair, found) in enumerate(zip(settings.pairs, gathered, strict=True), 1):
-        reporter.say(f"Pair {number} of {len(settings.pairs)}: {_title(pair)}{_left(took, number, settings)}")
+
+    def measured(asked: Measurements, number: int) -> MeasuredPair:
+        if asked is measure:  # else several are under way, and one bar shows all
+            title = _title(settings.pairs[number])
+            reporter.say(f"Pair {number + 1} of {len(settings.pairs)}: {title}{_left(took, number, settings)}")
         start = time.monotonic()
-        pairs.append(measure_pair(measure, found, settings))
+        pair = measure_pair(asked, gathered[number], settings)
         took.append(time.monotonic() - start)
+        return pair
+
+    pairs = measure.each("Pairs", range(len(gathered)), measured)
     return Study(
         model=lazy.files.name,
         identity={**lazy.key, "revision": lazy.files.revision, "lexicon": gathered[0].lexicon.fingerprint()},
@@ -120,6 +125,6 @@ def _left(took: Sequence[float], number: int, settings: StudySettings) -> str:
     slow = [seconds for seconds in took if seconds >= _SLOW]
     if not slow:
         return ""
-    minutes = (len(settings.pairs) - number + 1) * sum(slow) / len(slow) / 60
+    minutes = (len(settings.pairs) - number) * sum(slow) / len(slow) / 60
     left = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.0f} minutes"
     return f" (all of them: about {left} left, if none is in the cache)"

@@ -1,0 +1,338 @@
+"""A model on workers of a real local Ray cluster: the same results as without, and none lost with a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+import tiny
+from conftest import Ended
+from linguabridge import cluster as cluster_module
+from linguabridge.batches import batches
+from linguabridge.cache import Cache
+from linguabridge.cluster import ClusterOptions, Shares, in_threads, shares
+from linguabridge.collect import profile_part, profile_text
+from linguabridge.errors import ClusterError, InputError, ModelError
+from linguabridge.languages import parse
+from linguabridge.measure import Measurements
+from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
+from linguabridge.neurons import NeuronSet
+from linguabridge.profile import summed
+from linguabridge.progress import Reporter
+from linguabridge.prompts import WORD
+from linguabridge.recommendation import recommend
+from linguabridge.settings import Settings
+from linguabridge.texts import Text
+from test_recommend import write_lexicon
+
+Folder = Callable[[str], Path]
+TWO = ClusterOptions(workers=2, gpus=0)
+
+
+def opened(folder: Path, cache: Cache, cluster: ClusterOptions | None = TWO) -> LazyModel:
+    return open_model(str(folder), ModelOptions("cpu", "float32", cluster=cluster), cache)
+
+
+@pytest.fixture(scope="module")
+def clustered(tiny_model: Folder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LazyModel]:
+    """A tiny model on two workers, each of one core."""
+    pytest.importorskip("ray", reason="Ray has no package for this Python")
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not have the tests' modules
+    lazy = opened(tiny_model("llama"), Cache(tmp_path_factory.mktemp("results")))
+    first = threading.Thread(target=lambda: lazy.workers)  # as where several things are asked at a time
+    first.start()
+    first.join()
+    assert len(lazy.workers) == 2
+    yield lazy
+    lazy.stop_workers()
+    ray.shutdown()
+
+
+@pytest.fixture
+def alone(tiny_model: Folder, tmp_path: Path) -> Iterator[Measurements]:
+    """The same model in this process, with as many threads as a worker has, and nothing kept yet."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield Measurements(opened(tiny_model("llama"), Cache(tmp_path / "alone"), None), Cache(tmp_path / "alone"))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def spread(clustered: LazyModel, tmp_path: Path) -> Measurements:
+    return Measurements(clustered, Cache(tmp_path / "spread"))
+
+
+def long_text(lines: int) -> Text:
+    words = " ".join(tiny.LINES).split()
+    rng = np.random.default_rng(5)
+    body = [" ".join(rng.choice(words, 1 + int(rng.integers(30)))) for _ in range(lines)]
+    return Text(parse("en"), "made up", lambda: iter(body), f"{lines} lines")
+
+
+class Bars(Reporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[list] = []
+        self.said: list[str] = []
+
+    def step(self, title, total):
+        from contextlib import contextmanager
+
+        @contextmanager
+        def shown():
+            assert threading.current_thread() is threading.main_thread()
+            row = [title, total, 0.0]
+            self.steps.append(row)
+
+            def advance(done: float = 1.0) -> None:
+                row[2] += done
+
+            yield advance
+
+        return shown()
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_shares_of_batches_are_all_batches_as_they_are() -> None:
+    rng = np.random.default_rng(1)
+    texts = [list(rng.integers(1, 9, 1 + int(rng.integers(12)))) for _ in range(4000)]
+    cpu = torch.device("cpu")
+
+    def told(part: int, parts: int) -> list[tuple]:
+        return [(one.rows, one.ids.tolist()) for one in batches(texts, 64, cpu, part=part, parts=parts)]
+
+    whole = told(0, 1)
+    shared = [told(part, 3) for part in range(3)]
+    assert all(shared)
+    assert sorted(one for some in shared for one in some) == sorted(whole)
+
+
+def test_counts_of_shares_add_up_to_the_texts(tiny_loaded: Callable[[str], LanguageModel]) -> None:
+    model, lines = tiny_loaded("mixtral"), list(long_text(6000))
+    whole = profile_text(model, lines, max_tokens=90_000)
+    parts = [profile_part(model, lines, max_tokens=90_000, part=part, parts=4) for part in range(4)]
+    assert sum(one.tokens > 0 for one in parts) > 1
+    assert not parts[3].tokens  # shares may be empty
+    merged = summed(list(reversed(parts)))
+    assert merged.tokens == whole.tokens == 90_000
+    np.testing.assert_array_equal(merged.positive, whole.positive)
+    np.testing.assert_array_equal(merged.routed, whole.routed)
+    np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-6, atol=1e-12)
+
+
+def test_profile_by_workers_is_the_same(spread: Measurements, alone: Measurements) -> None:
+    text = long_text(12_000)
+    bars = spread.reporter = Bars()
+    found, expected = (one.profile(text, max_tokens=150_000) for one in (spread, alone))
+    assert found.tokens == expected.tokens > 2 * 65_536  # enough for two shares
+    np.testing.assert_array_equal(found.positive, expected.positive)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-6, atol=1e-12)
+    assert bars.steps == [["Reading neurons: English", 150_000, 150_000]]
+    with pytest.raises(InputError, match="holds no tokens"):
+        spread.profile(Text(parse("sw"), "nothing", lambda: iter([""]), "none"), max_tokens=150_000)
+
+
+def test_everything_asked_of_workers_is_answered_as_without(spread: Measurements, alone: Measurements) -> None:
+    prompts = [f"the {a} and the {b}" for a in "abcdefghijklm" for b in "nopqrstuvwxyz"]
+    neurons = NeuronSet(alone.model.loaded.space, np.arange(0, len(alone.model.loaded.space), 3))
+    options = [["cat", "dog ran", "mat"]] * len(prompts)
+    texts = [long_text(n) for n in (40, 50, 60)]
+
+    def told(one: Measurements) -> list[np.ndarray]:
+        blocks = one.each("Texts", texts, lambda asked, text: asked.blocks(text, max_tokens=300, blocks=5))
+        return [
+            one.probe_matrix("Probes", prompts, neurons),
+            one.option_scores("Options", prompts, options),
+            one.linear_kernels("Kernels", prompts[:20]),
+            one.bits_per_byte(texts[0], max_tokens=200).bits,
+            one.token_counts("Tokens", prompts),
+            *(block.positive for block in blocks),
+        ]
+
+    for found, expected in zip(told(spread), told(alone), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    assert spread.answers("Answers", prompts[:40], WORD) == alone.answers("Answers", prompts[:40], WORD)
+
+
+def test_recommendation_is_the_same(
+    clustered: LazyModel, tiny_model: Folder, alone: Measurements, tmp_path: Path
+) -> None:
+    lexicon = write_lexicon(tmp_path / "own.tsv", languages="en sw de fr it")
+    settings = Settings(candidates=("de", "fr", "it"), lexicon=str(lexicon), tokens=300, probes=40, check=12)
+    bars = Bars()
+    found = recommend("en", "sw", model=clustered, settings=settings, cache=Cache(tmp_path / "a"), reporter=bars)
+    expected = recommend("en", "sw", model=alone.model, settings=settings, cache=Cache(tmp_path / "b"))
+    assert found.summary() == expected.summary()
+    assert found.identity == expected.identity  # found in the cache by either
+    assert ["Reading neurons", 5, 5.0] in bars.steps  # one bar for all languages
+    assert all(done == pytest.approx(total) for _, total, done in bars.steps)
+
+
+def test_several_threads_that_ask_the_same_compute_it_once(
+    spread: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = spread.model.workers.call
+    monkeypatch.setattr(spread.model.workers, "call", lambda *a, **k: (asked.append(a[0]), real(*a, **k))[1])
+    text = long_text(30)
+    found = spread.each("Same", range(8), lambda one, _: one.blocks(text, max_tokens=200, blocks=3).tokens.sum())
+    assert len(set(map(int, found))) == 1
+    assert len(asked) == 1
+
+
+def slow_count(model: LanguageModel, folder: str, number: int) -> int:
+    """Marks its start, takes a while, and gives the number back."""
+    with (Path(folder) / f"{number}.{os.getpid()}").open("a") as file:
+        file.write("started\n")
+    time.sleep(0.5)
+    return number
+
+
+def test_worker_killed_in_the_middle_is_replaced_and_nothing_is_lost_or_counted_twice(
+    clustered: LazyModel, tmp_path: Path
+) -> None:
+    workers, victim = clustered.workers, clustered.workers.processes()[0]
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not killed:
+            if list(tmp_path.glob(f"*.{victim}")):  # it is at work
+                os.kill(victim, signal.SIGKILL)
+                killed.append(victim)
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    done: list[int] = []
+    found = in_threads(
+        lambda number: workers.call(slow_count, str(tmp_path), number), range(8), done.append, workers.stop
+    )
+    killer.join()
+    assert killed
+    assert found == list(range(8))
+    assert sorted(done) == list(range(8))
+    started = [int(one.name.split(".")[0]) for one in tmp_path.glob("*.*")]
+    assert len(started) == 9  # one question was begun twice: the one that died with its worker
+    assert victim not in workers.processes()
+    assert len(set(workers.processes())) == 2
+
+
+def fail(model: LanguageModel) -> None:
+    raise ModelError(f"{type(model).__name__} cannot do that; do something else.")
+
+
+def test_error_of_a_worker_is_the_users_sentence(clustered: LazyModel) -> None:
+    with pytest.raises(ModelError, match=r"^LanguageModel cannot do that; do something else\.$"):
+        clustered.workers.call(fail)
+
+
+def test_local_cluster_listens_on_the_loopback_alone(clustered: LazyModel) -> None:
+    assert len(clustered.workers) == 2
+    family = psutil.Process().children(recursive=True)
+    addresses = set()
+    for process in family:
+        try:
+            addresses |= {one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN}
+        except psutil.Error:
+            continue
+    assert addresses
+    assert {one.removeprefix("::ffff:") for one in addresses} <= {"127.0.0.1", "::1"}
+
+
+def test_model_that_workers_cannot_load_is_named(clustered: LazyModel, tiny_model: Folder, tmp_path: Path) -> None:
+    lazy = opened(tiny_model("llama"), Cache(tmp_path), ClusterOptions(workers=1, gpus=0))
+    lazy.options = ModelOptions("cpu", "float32", taps="model.layers.{layer}.nonsense", cluster=lazy.options.cluster)
+    clustered.stop_workers()  # they hold all cores
+    with pytest.raises(ModelError, match=r"no module 'model.layers.0.nonsense'"):
+        _ = lazy.workers
+
+
+@pytest.mark.parametrize(
+    ("options", "resources", "expected"),
+    [
+        (ClusterOptions(), {"CPU": 16, "GPU": 4}, Shares(4, 1, 4)),
+        (ClusterOptions(gpus=2), {"CPU": 16, "GPU": 4}, Shares(2, 2, 8)),
+        (ClusterOptions(gpus=0.5), {"CPU": 16, "GPU": 2}, Shares(4, 0.5, 4)),
+        (ClusterOptions(gpus=0), {"CPU": 16, "GPU": 4}, Shares(8, 0, 2)),
+        (ClusterOptions(), {"CPU": 16}, Shares(8, 0, 2)),
+        (ClusterOptions(workers=2), {"CPU": 2}, Shares(2, 0, 1)),
+        (ClusterOptions(), {"CPU": 1}, Shares(1, 0, 1)),
+    ],
+)
+def test_cluster_is_divided(options: ClusterOptions, resources: dict[str, float], expected: Shares) -> None:
+    assert shares(options, resources) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "resources", "message"),
+    [
+        (ClusterOptions(workers=3, gpus=2), {"CPU": 16, "GPU": 4}, "has 4 GPUs, and 3 workers of 2 are asked for"),
+        (ClusterOptions(gpus=1), {"CPU": 16}, "has 0 GPUs, and 1 workers of 1 are asked for"),
+        (ClusterOptions(workers=3), {"CPU": 2}, "has 2 cores for 3 workers: lower --workers"),
+    ],
+)
+def test_cluster_without_room_is_said(options: ClusterOptions, resources: dict[str, float], message: str) -> None:
+    with pytest.raises(ClusterError, match=message):
+        shares(options, resources)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ray", ""], "--ray '' is no address of a cluster; give local, auto or HOST:PORT"),
+        (["--ray", "http://10.0.0.1:80"], "--ray 'http://10.0.0.1:80' is no address of a cluster"),
+        (["--ray", "ray://10.0.0.1:10001"], "is the address of a Ray client"),
+        (["--ray", "local", "--workers", "0"], "--workers 0 is no number of workers"),
+        (["--ray", "local", "--gpus-per-worker", "-1"], "--gpus-per-worker -1.0 is no number of GPUs"),
+        (["--ray", "local", "--gpus-per-worker", "nan"], "--gpus-per-worker nan is no number of GPUs"),
+        (["--workers", "2"], "are for --ray: add --ray local"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [["recommend", "ar", "he"], ["spectrum", "ar", "he", "sw"], ["study"], ["stability", "ar:he"],
+                ["evaluate", "ar:he"]], ids=lambda one: one[0],
+)  # fmt: skip
+def test_options_that_cannot_be_are_refused(
+    command: list[str], options: list[str], message: str, run: Callable[..., Ended], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    ended = run(*command, *options)
+    assert ended.code == 2
+    assert message in " ".join(ended.err.split())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "no-such-host.invalid:6379", "127.0.0.1:99999", "auto"])
+def test_cluster_that_does_not_answer_is_said_soon(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    if address == "auto":  # as Ray does where it finds none
+        monkeypatch.setattr(ray, "init", mock.Mock(side_effect=ConnectionError))
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match=f"No Ray cluster answers at {address}: start one with `ray start --head`"):
+        cluster_module._connected(ClusterOptions(address))
+    assert time.monotonic() - began < 10
+
+
+def test_missing_ray_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"--ray needs Ray: pip install 'linguabridge\[ray\]'"):
+        cluster_module._connected(ClusterOptions())
