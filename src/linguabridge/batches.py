@@ -26,6 +26,14 @@ class Batch:
     ids: Tensor  # (rows, length), int64
     real: Tensor  # (rows, length), bool: neither padding nor left out by the caller
 
+    def __len__(self) -> int:
+        """Number of sequences."""
+        return len(self.rows)
+
+    def __getitem__(self, rows: slice) -> Batch:
+        """Some of the sequences, at the same length."""
+        return Batch(self.rows[rows], self.ids[rows], self.real[rows])
+
 
 def token_budget(device: torch.device) -> int:
     """Padded tokens a batch may hold."""

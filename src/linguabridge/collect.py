@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linguabridge.batches import batches, token_budget
+from linguabridge.batches import Batch, batches, token_budget
 from linguabridge.dependence import u_centre
 from linguabridge.errors import InputError, ModelError
+from linguabridge.memory import in_halves
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
 from linguabridge.profile import NO_TOKENS, BlockedProfile, LanguageProfile, check_read
@@ -220,37 +221,46 @@ def _statistics(
     tokens = torch.zeros(blocks, dtype=torch.float64)
     weights = torch.empty(0)
     scratch = torch.empty(0)
+    found: list[tuple[Part, Tensor, Tensor, Tensor]] = []  # of a batch; counted once it has run whole
 
     def read(part: Part, values: Tensor) -> None:
         nonlocal scratch
-        layer, span = part.layer, spans[part.layer][part.expert]
         here = weights.to(values.device)
         if part.tokens is not None:
             here = here[..., part.tokens]
-        if routed is not None:
-            routed[:, firsts[layer] + part.expert] += here.sum(-1).double().cpu()
         # One pass writes 0/1 as floats, then two matrix products sum over the tokens that count: several times
         # cheaper than boolean sums. Sums of 0/1 are exact in float32 up to 2**24 tokens a batch.
         if scratch.shape != values.shape or scratch.device != values.device:
             scratch = torch.empty(values.shape, dtype=torch.float32, device=values.device)
         torch.gt(values, 0, out=scratch)
-        positive[layer][:, span] += (here @ scratch).to(device)
-        total[layer][:, span] += (here @ values.float()).to(device)
+        found.append((part, here @ scratch, here @ values.float(), here.sum(-1)))
+
+    def run(batch: Batch) -> None:
+        nonlocal weights, tokens
+        found.clear()
+        real = batch.real.flatten().float()
+        if block_of is None:
+            weights = real  # a vector: several times cheaper than a matrix of one row
+            here = real.sum()[None]
+        else:
+            rows = torch.from_numpy(block_of[list(batch.rows)]).to(device)
+            at = rows.repeat_interleave(batch.ids.shape[1])
+            weights = torch.zeros(blocks, len(at), device=device)
+            weights[at, torch.arange(len(at), device=device)] = real
+            here = weights.sum(1)
+        model.model.base_model(input_ids=batch.ids, use_cache=False)
+        tokens += here.double().cpu()
+        for part, above, values, came in found:
+            span = spans[part.layer][part.expert]
+            positive[part.layer][:, span] += above.to(device)
+            total[part.layer][:, span] += values.to(device)
+            if routed is not None:
+                routed[:, firsts[part.layer] + part.expert] += came.double().cpu()
+        advance(float(real.sum()))
 
     with record(model.model, model.taps, read), torch.inference_mode():
         for batch in batches(encoded, token_budget(device), device, skip, part=part, parts=parts):
-            real = batch.real.flatten().float()
-            if block_of is None:
-                weights = real  # a vector: several times cheaper than a matrix of one row
-                tokens += float(real.sum())
-            else:
-                rows = torch.from_numpy(block_of[list(batch.rows)]).to(device)
-                at = rows.repeat_interleave(batch.ids.shape[1])
-                weights = torch.zeros(blocks, len(at), device=device)
-                weights[at, torch.arange(len(at), device=device)] = real
-                tokens += weights.sum(1).double().cpu()
-            model.model.base_model(input_ids=batch.ids, use_cache=False)
-            advance(float(real.sum()))
+            in_halves(batch, run)
     sums = torch.cat(total, dim=1).cpu().numpy()
     if not np.isfinite(sums).all():
         bad = np.flatnonzero(~np.isfinite(sums).all(axis=0))[0]
@@ -315,14 +325,18 @@ def probe_matrix(
             means = chosen.new_zeros(len(here), chosen.shape[1]).index_add_(0, part.tokens // here.shape[1], chosen).T
         out[row : row + len(units), columns] = means.cpu().numpy()
 
+    def run(batch: Batch) -> None:
+        nonlocal columns, weights
+        columns = list(batch.rows)
+        weights = batch.real.float()
+        weights /= weights.sum(1, keepdim=True).clamp(min=1)
+        model.model.base_model(input_ids=batch.ids, use_cache=False)
+        advance(len(columns))
+
     encoded = [model.encode(prompt) for prompt in prompts]
     with record(model.model, model.taps, read), torch.inference_mode():
         for batch in batches(encoded, token_budget(model.device), model.device, skip):
-            columns = list(batch.rows)
-            weights = batch.real.float()
-            weights /= weights.sum(1, keepdim=True).clamp(min=1)
-            model.model.base_model(input_ids=batch.ids, use_cache=False)
-            advance(len(columns))
+            in_halves(batch, run)
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives activations that are not finite (NaN or infinity); try --dtype float32.")
     return out
@@ -372,20 +386,24 @@ def _hidden_means(
 ) -> list[NDArray[np.float32]]:
     """Mean over a prompt's tokens, special ones left out, of what each layer gives; (size, prompts) a layer."""
     out: list[NDArray[np.float32]] = []
+
+    def run(batch: Batch) -> None:
+        weights = batch.real.float()
+        weights /= weights.sum(1, keepdim=True).clamp(min=1)
+        states = model.model.base_model(input_ids=batch.ids, use_cache=False, output_hidden_states=True).hidden_states[
+            1:
+        ]
+        if not out:
+            out.extend(np.zeros((state.shape[-1], len(prompts)), dtype=np.float32) for state in states)
+        for layer, state in zip(out, states, strict=True):
+            means = torch.einsum("bt,btd->db", weights.to(state.device), state.float())
+            layer[:, list(batch.rows)] = means.cpu().numpy()
+        advance(len(batch))
+
     encoded = [model.encode(prompt) for prompt in prompts]
     with torch.inference_mode():
         for batch in batches(encoded, token_budget(model.device), model.device, model.special_ids):
-            weights = batch.real.float()
-            weights /= weights.sum(1, keepdim=True).clamp(min=1)
-            states = model.model.base_model(
-                input_ids=batch.ids, use_cache=False, output_hidden_states=True
-            ).hidden_states[1:]
-            if not out:
-                out = [np.zeros((state.shape[-1], len(prompts)), dtype=np.float32) for state in states]
-            for layer, state in zip(out, states, strict=True):
-                means = torch.einsum("bt,btd->db", weights.to(state.device), state.float())
-                layer[:, list(batch.rows)] = means.cpu().numpy()
-            advance(len(batch.rows))
+            in_halves(batch, run)
     if not all(np.isfinite(layer).all() for layer in out):
         raise ModelError(f"{model.name} gives hidden states that are not finite; try --dtype float32.")
     return out

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from linguabridge.memory import in_halves
 from linguabridge.model import LanguageModel
 
 _PROMPTS = 128  # a pass through the model costs much besides its products, so many prompts share one…
@@ -47,13 +48,17 @@ def greedy_answers(
     everything = [model.encode(prompt) for prompt in prompts]
     model.check_fits(max(map(len, everything), default=0) + max_new_tokens)
     order = sorted(range(len(prompts)), key=lambda number: len(everything[number]))
+
+    def answer(part: list[int]) -> None:
+        batch = _Batch(model, [everything[number] for number in part])
+        new = batch.run(finished, max_new_tokens, advance)
+        texts = model.tokenizer.batch_decode(new, skip_special_tokens=True)
+        for number, text in zip(part, texts, strict=True):
+            answers[number] = text
+
     with torch.inference_mode():
         for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
-            batch = _Batch(model, [everything[number] for number in part])
-            new = batch.run(finished, max_new_tokens, advance)
-            texts = model.tokenizer.batch_decode(new, skip_special_tokens=True)
-            for number, text in zip(part, texts, strict=True):
-                answers[number] = text
+            in_halves(part, answer)
     return answers
 
 

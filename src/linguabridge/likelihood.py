@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from linguabridge.errors import InputError, ModelError
+from linguabridge.memory import in_halves
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, Projection, log_normaliser, projection
 
@@ -165,8 +166,11 @@ class _Solver:
             room = min(self.scored, max(1, self.cached // length))
             sizes = [sum(map(len, self.items[n].tails)) + length - self.items[n].start for n in some]
             for part in _packed(some, sizes, room):
-                self.out[part] = self._score([self.items[number] for number in part], done, cache)
+                in_halves(part, lambda numbers: self._write(numbers, done, cache))
                 self.advance(len(part))
+
+    def _write(self, numbers: list[int], done: int, cache: object | None) -> None:
+        self.out[numbers] = self._score([self.items[number] for number in numbers], done, cache)
 
     def _trunk(self, group: list[int]) -> int:
         # What comes before the first scored token must run with its item, and so must one token at least.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from linguabridge.batches import token_budget
 from linguabridge.collect import LONGEST_LINE
 from linguabridge.errors import InputError, ModelError
+from linguabridge.memory import in_halves
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, log_normaliser, projection
 from linguabridge.text_bits import TextBits
@@ -170,7 +171,8 @@ def _bits(
     device = model.device
     vocabulary = model.model.config.get_text_config(decoder=True).vocab_size
     with torch.inference_mode(), projection(model) as project:
-        for part in _together(asked, token_budget(device), max(1, LOGITS // vocabulary)):
+
+        def run(part: list[int]) -> None:
             length = max(len(asked[i][0]) for i in part)
             # Padded on the right: what a causal model computes at a token does not depend on what follows it.
             ids = torch.tensor([asked[i][0] + [0] * (length - len(asked[i][0])) for i in part], device=device)
@@ -182,6 +184,9 @@ def _bits(
             values = (picked - log_normaliser(logits))[:, 0].double().cpu().numpy()
             np.add.at(out, [part[row] for row, _ in at], -values / np.log(2))
             advance(float(len(at)))
+
+        for together in _together(asked, token_budget(device), max(1, LOGITS // vocabulary)):
+            in_halves(together, run)
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives likelihoods that are not finite (NaN or infinity); try --dtype float32.")
     return out

@@ -1,0 +1,124 @@
+"""Batches that memory does not hold: halved, with the very results of whole ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from linguabridge import collect, memory
+from linguabridge.errors import ModelError
+from linguabridge.generate import greedy_answers
+from linguabridge.likelihood import option_log_probabilities
+from linguabridge.memory import in_halves
+from linguabridge.model import LanguageModel
+from linguabridge.neurons import NeuronSet
+from linguabridge.perplexity import bits_per_byte
+
+Load = Callable[[str], LanguageModel]
+LINES = ["the cat sat on the mat", "a dog", "jua linawaka leo", "maji", "one two three four five six seven"] * 4
+PROMPTS = [f"the {word} is" for word in ["cat", "dog", "sun", "water", "house", "tree", "bird", "fish", "stone"]]
+
+
+@pytest.fixture
+def full() -> Iterator[Callable[[LanguageModel, int], mock.Mock]]:
+    """Let a model run out of memory in its last layer, where a batch has more rows than some."""
+    patches = []
+
+    def make(model: LanguageModel, most: int) -> mock.Mock:
+        last = model.model.base_model.layers[-1]
+        real = last.forward
+
+        def forward(states: torch.Tensor, *more: object, **named: object) -> object:
+            given = real(states, *more, **named)
+            if len(states) > most:
+                raise torch.OutOfMemoryError("full")
+            return given
+
+        failing = mock.Mock(side_effect=forward)
+        patches.append(mock.patch.object(last, "forward", failing))
+        patches[-1].start()
+        return failing
+
+    yield make
+    for one in patches:
+        one.stop()
+
+
+def test_halves_are_run_in_order_until_they_fit() -> None:
+    done: list[list[int]] = []
+
+    def run(some: list[int]) -> None:
+        if len(some) > 3:
+            raise torch.OutOfMemoryError
+        done.append(some)
+
+    in_halves(list(range(10)), run)
+    assert done == [[0, 1], [2, 3, 4], [5, 6], [7, 8, 9]]
+
+
+def test_one_row_that_does_not_fit_is_said_with_the_way_out() -> None:
+    with pytest.raises(ModelError, match=r"does not hold a single text beside the model: use --device map"):
+        in_halves([1], mock.Mock(side_effect=torch.OutOfMemoryError))
+
+
+def test_other_errors_are_not_taken_for_it() -> None:
+    with pytest.raises(RuntimeError, match="something else"):
+        in_halves([1, 2], mock.Mock(side_effect=RuntimeError("something else")))
+
+
+@pytest.mark.parametrize("family", ["llama", "mixtral"])
+def test_everything_is_as_of_whole_batches_and_nothing_counted_twice(
+    tiny_loaded: Load, full: Callable, family: str
+) -> None:
+    model = tiny_loaded(family)
+    some = NeuronSet(model.space, np.arange(0, len(model.space), 5))
+
+    def told() -> list[np.ndarray]:
+        whole = collect.profile_text(model, LINES)
+        blocks = collect.profile_blocks(model, LINES, max_tokens=90, blocks=4)
+        routed = [] if whole.routed is None else [whole.routed, blocks.routed]
+        return [
+            np.array([whole.tokens]),
+            whole.positive,
+            whole.total,
+            blocks.positive,
+            blocks.tokens,
+            *routed,
+            collect.probe_matrix(model, PROMPTS, some),
+            collect.linear_kernels(model, PROMPTS, of="hidden"),
+            bits_per_byte(model, LINES, max_tokens=90).bits,
+            option_log_probabilities(model, PROMPTS, [["cat", "a dog", "maji leo"]] * len(PROMPTS)),
+        ]
+
+    expected = told()
+    answers = greedy_answers(model, PROMPTS, finished=lambda _: False, max_new_tokens=5)
+    failing = full(model, 3)
+    found = told()
+    assert failing.call_count > len(found)
+    for one, other in zip(found, expected, strict=True):
+        if np.issubdtype(one.dtype, np.integer):
+            np.testing.assert_array_equal(one, other)
+        else:
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert greedy_answers(model, PROMPTS, finished=lambda _: False, max_new_tokens=5) == answers
+
+
+def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    memory._say.cache_clear()
+    seen: list[list[int]] = []
+
+    def run(some: list[int]) -> None:
+        if len(some) > 1:
+            raise torch.OutOfMemoryError
+        seen.append(some)
+
+    with caplog.at_level(logging.WARNING):
+        in_halves([1, 2, 3, 4], run)
+    assert seen == [[1], [2], [3], [4]]
+    (record,) = caplog.records
+    assert "did not hold a batch: such batches run in halves" in record.message
