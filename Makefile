@@ -45,6 +45,8 @@ screenshot: $(VENV)/.dev demo spectrum
 	$(BIN)/linguabridge report runs/ar-he runs/spectrum --out runs/report.html
 	$(BIN)/python scripts/screenshot.py runs/report.html docs/report.png --width 1100 --height 1250
 	$(BIN)/python scripts/screenshot.py runs/report.html docs/spectrum.png --figure matrix
+	$(BIN)/linguabridge report src/linguabridge/data/studies/gemma-3-270m-dictionary --out runs/study.html
+	$(BIN)/python scripts/screenshot.py runs/study.html docs/study.png --figure grid
 
 # Make the table of language families anew from Unicode CLDR (needs npm).
 families: $(VENV)/.demo

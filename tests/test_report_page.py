@@ -186,6 +186,10 @@ def test_words_carry_their_direction_and_language(one: Parsed) -> None:
         (None, "–"),
         ("", ""),
         ("<b>", "<b>"),
+        ("-.012", "−.012"),
+        ("[-.023, -.002]", "[−.023, −.002]"),
+        ("-5", "-5"),  # a text of a model may be a number; it stays as it is
+        ("a-b", "a-b"),
     ],
 )
 def test_values_are_shown_as_people_read_them(value: str | float | int | bool | None, text: str) -> None:
@@ -225,6 +229,12 @@ def test_filters_have_something_to_choose() -> None:
 def test_numbers_stay_with_what_they_belong_to() -> None:
     assert tied("100 % (p .010, p <.001; r .393; r −.1) and up 5") == (
         "100\u00a0% (p\u00a0.010, p\u00a0<.001; r\u00a0.393; r\u00a0−.1) and up 5"
+    )
+
+
+def test_minus_signs_are_no_hyphens_and_hyphens_no_minus_signs() -> None:
+    assert tied("it loses -.008 [-.013, +.002] by english-or-hop, --check 10, gemma-3, 2026-11-22") == (
+        "it loses −.008 [−.013, +.002] by english-or-hop, --check 10, gemma-3, 2026-11-22"
     )
 
 

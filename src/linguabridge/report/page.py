@@ -23,6 +23,7 @@ from linguabridge.words import number, share
 MARK = '<meta name="generator" content="linguabridge'  # how our own pages are known
 
 _LONG = 60  # rows from which a table is shown page by page, as items are, to be sorted and searched
+_FIGURE = re.compile(r"[+-]?\d*\.\d{3}|\[[+-]?\d*\.\d{3}, [+-]?\d*\.\d{3}\]")  # as words.number writes it
 _NUMERIC = re.compile(r"[<>+−-]?[\d,]*\.?\d+( %)?( \[.*\])?|–")
 
 
@@ -108,11 +109,12 @@ def shown(value: str | float | int | bool | None) -> str:
     if isinstance(value, float):
         large = math.isfinite(value) and abs(value) >= 1000
         return (f"{value:,.0f}" if large else number(value)).replace("-", "−")
-    return value
+    return value.replace("-", "−") if _FIGURE.fullmatch(value) else value
 
 
 def tied(text: str) -> str:
-    """A sentence of ours whose numbers stay on the line of what they belong to: 100 %, p .010."""
+    """A sentence of ours, with minus signs, whose numbers stay on the line of what they belong to: 100 %, p .010."""
+    text = re.sub(r"(?<![\w.-])-(?=\.?\d)", "−", text)
     text = re.sub(r"(?<=\d) (?=%)", "\u00a0", text)
     return re.sub(r"\b([pr]) (?=[<>−-]?\.?\d)", "\\1\u00a0", text)
 
