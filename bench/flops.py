@@ -104,7 +104,7 @@ def body_operations(model: LanguageModel, tokens: int) -> float:
 def projection_operations(model: LanguageModel, positions: int) -> float:
     """Operations of the vocabulary projection at so many positions."""
     config = model.model.config.get_text_config(decoder=True)
-    return 2.0 * config.hidden_size * config.vocab_size * positions
+    return 2.0 * int(config.hidden_size) * int(config.vocab_size) * positions
 
 
 def _attention(config: Any, places: Iterable[int]) -> float:
@@ -112,7 +112,7 @@ def _attention(config: Any, places: Iterable[int]) -> float:
     windows = _windows(config)
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     attended = sum(min(place + 1, window) for place in places for window in windows)
-    return 4.0 * config.num_attention_heads * width * attended
+    return 4.0 * int(config.num_attention_heads) * int(width) * attended
 
 
 def _shared(sequences: Sequence[Sequence[int]]) -> int:

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.table import NotMeasured, Row
 from bench.timing import timed
 from linguabridge import languages
 from linguabridge.engines.engine import LETTERS, TEXT
@@ -41,19 +42,19 @@ _LOGITS_BYTES = 4 * 2**30  # the harness holds logits of a whole batch, twice ov
 _TASK = "linguabridge_bench"
 
 
-def bench_harness(load: Callable[[], LanguageModel], data: Path, n: int) -> dict[str, Any]:
+def bench_harness(load: Callable[[], LanguageModel], data: Path, n: int) -> dict[str, Any] | NotMeasured:
     """Items per second of both, and whether they choose alike."""
     try:
         version = metadata.version("lm-eval")
     except metadata.PackageNotFoundError:
-        return {"not_measured": "lm-eval is not installed: pip install '.[bench]'"}
+        return NotMeasured("lm-eval is not installed: pip install '.[bench]'")
     source, target = languages.parse(SOURCE), languages.parse(TARGET)
     if not data.is_dir():
-        return {"not_measured": "no folder with Belebele: pass --data, or set LINGUABRIDGE_TEST_DATA"}
+        return NotMeasured("no folder with Belebele: pass --data, or set LINGUABRIDGE_TEST_DATA")
     try:
         items = mrc.load(source, target, Data(folder=data)).items[:n]
     except LinguabridgeError as error:
-        return {"not_measured": str(error)}
+        return NotMeasured(str(error))
     model = load()
     result: dict[str, Any] = {
         "lm_eval": version,
@@ -189,3 +190,29 @@ def _write_task(folder: Path, prompts: Sequence[str], options: Sequence[Sequence
         "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
     }
     (folder / f"{_TASK}.yaml").write_text(json.dumps(task), encoding="utf-8")  # JSON is YAML
+
+
+def rows(one: dict[str, Any]) -> Iterator[Row]:
+    """The table's part."""
+    about = f"{one['items']} items on {one['passages']} passages"
+    for scoring in (TEXT, LETTERS):
+        part = one[scoring]
+        yield Row(
+            f"Belebele by {scoring}, {about}: ours; harness {one['lm_eval']}, batches of {part['harness_batch_size']}",
+            f"{part['ours_items_per_s']:.2f}; {part['harness_items_per_s']:.2f} items/s",
+        )
+        least, most = part["spread"]
+        yield Row(
+            f"  ours ÷ harness, {scoring}",
+            f"{part['ratio']:.1f} ×",
+            f"{least:.1f} to {most:.1f}",
+            f"≥ {one['goal']['ratio']} ×",
+            part["ratio"] >= one["goal"]["ratio"],
+        )
+        yield Row(
+            f"  same pick, {scoring}",
+            f"{part['same_picks']:.1%}",
+            f"log-likelihoods differ by ≤ {part['largest_difference']:.1g}",
+            f"≥ {one['goal']['same_picks']:.0%}",
+            part["same_picks"] >= one["goal"]["same_picks"],
+        )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from typing import Any
 
 from bench.flops import Rates, count, machine
+from bench.table import Row, rates
 from bench.timing import timed
 from linguabridge import languages
 from linguabridge.engines.engine import TEXT
@@ -14,13 +16,13 @@ from linguabridge.model import LanguageModel
 from linguabridge.tasks import bli
 from linguabridge.tasks.task import Data, Said
 
-SOURCE, TARGET, WORDS, REPEATS = "ar", "he", 100, 3
+SOURCE, TARGET, WORDS, QUICK_WORDS, REPEATS = "ar", "he", 100, 4, 3
 
 
-def bench_likelihood(model: LanguageModel) -> dict[str, Any]:
-    """Seconds for 100 words × 10 options, beside counted operations and the machine's own rate, interleaved."""
+def bench_likelihood(model: LanguageModel, words: int = WORDS) -> dict[str, Any]:
+    """Seconds for so many words × 10 options, beside counted operations and the machine's own rate, interleaved."""
     source, target = languages.parse(SOURCE), languages.parse(TARGET)
-    items = bli.load(source, target, Data()).items[:WORDS]
+    items = bli.load(source, target, Data()).items[:words]
     questions = [bli.ask(item, [Said(source, item.text)], target, TEXT) for item in items]
     prompts, options = [one.prompt.written for one in questions], [one.options for one in questions]
     counted = count(model, prompts, options)
@@ -47,3 +49,14 @@ def bench_likelihood(model: LanguageModel) -> dict[str, Any]:
         "share": statistics.median(shares),
         "share_spread": [min(shares), max(shares)],
     }
+
+
+def rows(one: dict[str, Any]) -> Iterator[Row]:
+    """The table's part."""
+    least, most = one["seconds_spread"]
+    yield Row(
+        f"likelihood of {one['words']} words × {one['options']} options",
+        f"{one['seconds']:.1f} s",
+        f"{least:.1f} to {most:.1f} s",
+        possible=rates(one["gflop_per_s"], one["machine_gflop_per_s"]),
+    )

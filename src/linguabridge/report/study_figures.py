@@ -177,8 +177,8 @@ def gain_figure(result: Study) -> Figure:
             "Mean score minus that of always English (French or the next where English is in the pair), with its "
             "95 % interval over pairs and words. Chain: several bridges in one prompt. Vote: likelihoods of separate "
             "prompts summed. Or direct: bridged only where it did better than direct on the other half of the words. "
-            "Tried: direct, English, english-or-hop and three in one prompt tried on the other half, the best taken. Shown are "
-            "the best policies of each kind; the table has all."
+            "Tried: direct, English, english-or-hop and three in one prompt tried on the other half, the best taken. "
+            "Shown are the best policies of each kind; the table has all."
         ),
         spec=finished(chart, rows=drawn, zero=_ZERO),
         table=table_of(title, columns, found),
