@@ -51,7 +51,7 @@ class Figure:
 
 
 def _dependence(setting: Setting) -> kernels.Dependence:
-    return kernels.bench_dependence(8, 60) if setting.quick else kernels.bench_dependence()
+    return kernels.bench_dependence(8, 62) if setting.quick else kernels.bench_dependence()
 
 
 def _harness(setting: Setting) -> dict[str, Any] | NotMeasured:
