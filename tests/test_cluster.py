@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -19,9 +20,9 @@ import torch
 import tiny
 from conftest import Ended
 from linguabridge import cluster as cluster_module
-from linguabridge.batches import batches
+from linguabridge.batches import batches, window
 from linguabridge.cache import Cache
-from linguabridge.cluster import ClusterOptions, Shares, in_threads, shares
+from linguabridge.cluster import ClusterOptions, Shares, Workers, device_there, in_threads, shares
 from linguabridge.collect import profile_part, profile_text
 from linguabridge.errors import ClusterError, InputError, ModelError
 from linguabridge.languages import parse
@@ -33,6 +34,9 @@ from linguabridge.progress import Reporter
 from linguabridge.prompts import WORD
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
+from linguabridge.study import analysis, regret
+from linguabridge.study.settings import StudySettings
+from linguabridge.study.study import study
 from linguabridge.texts import Text
 from test_recommend import write_lexicon
 
@@ -73,6 +77,16 @@ def alone(tiny_model: Folder, tmp_path: Path) -> Iterator[Measurements]:
 @pytest.fixture
 def spread(clustered: LazyModel, tmp_path: Path) -> Measurements:
     return Measurements(clustered, Cache(tmp_path / "spread"))
+
+
+def processes(workers: Workers) -> list[int]:
+    import ray
+
+    return [ray.get(actor.run.remote(process, (), {})) for actor in workers._all]
+
+
+def process(model: LanguageModel) -> int:
+    return os.getpid()
 
 
 def long_text(lines: int) -> Text:
@@ -140,7 +154,7 @@ def test_profile_by_workers_is_the_same(spread: Measurements, alone: Measurement
     text = long_text(12_000)
     bars = spread.reporter = Bars()
     found, expected = (one.profile(text, max_tokens=150_000) for one in (spread, alone))
-    assert found.tokens == expected.tokens > 2 * 65_536  # enough for two shares
+    assert found.tokens == expected.tokens > 2 * window(torch.device("cpu"))  # enough for two shares
     np.testing.assert_array_equal(found.positive, expected.positive)
     np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-6, atol=1e-12)
     assert bars.steps == [["Reading neurons: English", 150_000, 150_000]]
@@ -207,7 +221,8 @@ def slow_count(model: LanguageModel, folder: str, number: int) -> int:
 def test_worker_killed_in_the_middle_is_replaced_and_nothing_is_lost_or_counted_twice(
     clustered: LazyModel, tmp_path: Path
 ) -> None:
-    workers, victim = clustered.workers, clustered.workers.processes()[0]
+    workers = clustered.workers
+    victim = processes(workers)[0]
     killed: list[int] = []
 
     def kill() -> None:
@@ -221,7 +236,12 @@ def test_worker_killed_in_the_middle_is_replaced_and_nothing_is_lost_or_counted_
     killer.start()
     done: list[int] = []
     found = in_threads(
-        lambda number: workers.call(slow_count, str(tmp_path), number), range(8), done.append, workers.stop
+        lambda number: workers.call(slow_count, str(tmp_path), number),
+        range(8),
+        at_a_time=4,
+        done=done.append,
+        cancel=lambda: None,
+        stop=workers.stop,
     )
     killer.join()
     assert killed
@@ -229,8 +249,8 @@ def test_worker_killed_in_the_middle_is_replaced_and_nothing_is_lost_or_counted_
     assert sorted(done) == list(range(8))
     started = [int(one.name.split(".")[0]) for one in tmp_path.glob("*.*")]
     assert len(started) == 9  # one question was begun twice: the one that died with its worker
-    assert victim not in workers.processes()
-    assert len(set(workers.processes())) == 2
+    assert victim not in processes(workers)
+    assert len(set(processes(workers))) == 2
 
 
 def fail(model: LanguageModel) -> None:
@@ -244,7 +264,7 @@ def test_error_of_a_worker_is_the_users_sentence(clustered: LazyModel) -> None:
 
 def test_local_cluster_listens_on_the_loopback_alone(clustered: LazyModel) -> None:
     assert len(clustered.workers) == 2
-    family = psutil.Process().children(recursive=True)
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
     addresses = set()
     for process in family:
         try:
@@ -255,41 +275,161 @@ def test_local_cluster_listens_on_the_loopback_alone(clustered: LazyModel) -> No
     assert {one.removeprefix("::ffff:") for one in addresses} <= {"127.0.0.1", "::1"}
 
 
-def test_model_that_workers_cannot_load_is_named(clustered: LazyModel, tiny_model: Folder, tmp_path: Path) -> None:
-    lazy = opened(tiny_model("llama"), Cache(tmp_path), ClusterOptions(workers=1, gpus=0))
-    lazy.options = ModelOptions("cpu", "float32", taps="model.layers.{layer}.nonsense", cluster=lazy.options.cluster)
+def test_statistics_are_right_although_a_worker_is_killed_as_it_reads(
+    spread: Measurements, alone: Measurements
+) -> None:
+    text = long_text(40_000)
+    victim = processes(spread.model.workers)[0]
+    read: list[dict] = []
+    asking = threading.Thread(target=lambda: read.append(vars(spread.profile(text, max_tokens=450_000))))
+    asking.start()
+    worker = psutil.Process(victim)
+    used = worker.cpu_times().user
+    while asking.is_alive() and worker.cpu_times().user < used + 0.5:  # in the middle of its share
+        time.sleep(0.02)
+    assert asking.is_alive()
+    os.kill(victim, signal.SIGKILL)
+    asking.join()
+    expected = alone.profile(text, max_tokens=450_000)
+    assert read[0]["tokens"] == expected.tokens == 450_000
+    np.testing.assert_array_equal(read[0]["positive"], expected.positive)
+    assert victim not in processes(spread.model.workers)
+
+
+def test_study_on_workers_is_the_same(
+    clustered: LazyModel, alone: Measurements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = StudySettings(
+        pairs=(("ar", "he"), ("fi", "hu")), candidates=("en", "fr", "es"), words=40, tokens=300, probes=30,
+        ways=("english-or-hop", "hub", "cka"), exact=False,
+    )  # fmt: skip
+    for module, name, draws in ((regret, "SAMPLES", 60), (regret, "HALVINGS", 40), (analysis, "CHANCES", 60)):
+        monkeypatch.setattr(module, name, draws)
+    bars = Bars()
+    found = study(settings, model=clustered, cache=Cache(tmp_path / "a"), reporter=bars)
+    expected = study(settings, model=alone.model, cache=Cache(tmp_path / "b"))
+    assert [row[0] for row in bars.steps] == ["Pairs"]
+    for one, other in zip(found.pairs, expected.pairs, strict=True):
+        np.testing.assert_array_equal(one.ranks, other.ranks)
+        for way, scores in one.scores.items():
+            np.testing.assert_allclose(scores, other.scores[way], rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_running_cluster_computes_with_is_asked_there(clustered: LazyModel) -> None:
+    given = {"cache": clustered.cache, "reporter": Reporter()}
+    running = ClusterOptions("auto")  # this process is connected already
+    assert device_there(clustered.files, "cpu", "auto", running, **given) == ("cpu", "float32")
+    other = dataclasses.replace(clustered.files, weights_sha256="0" * 64)
+    with pytest.raises(ModelError, match="finds another model under the name"):
+        device_there(other, "cpu", "auto", running, **given)
+
+
+def test_other_versions_on_workers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {**cluster_module.versions(), "torch": "0.1"}
+    with pytest.raises(ClusterError, match=r"The workers have torch 0\.1, and this process has \d"):
+        cluster_module._check_versions(there)
+
+
+def test_several_at_a_time_and_not_more() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def ask(item: int) -> int:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.02)
+        with lock:
+            now[0] -= 1
+        return item * item
+
+    done: list[int] = []
+    nothing = mock.Mock()
+    found = in_threads(ask, range(12), at_a_time=3, done=done.append, cancel=nothing, stop=nothing)
+    assert found == [n * n for n in range(12)]
+    assert sorted(done) == list(range(12))
+    assert most[0] == 3
+    nothing.assert_not_called()
+
+
+def test_what_fails_ends_the_others_and_what_is_interrupted_stops_the_workers() -> None:
+    cancelled, stopped, begun = threading.Event(), threading.Event(), []
+
+    def ask(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise InputError("no")
+        assert cancelled.wait(5)
+
+    with pytest.raises(InputError, match="no"):
+        in_threads(ask, range(9), at_a_time=2, done=lambda _: None, cancel=cancelled.set, stop=stopped.set)
+    assert len(begun) < 9
+    assert not stopped.is_set()
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(
+            lambda item: item or stopped.wait(5), range(3), at_a_time=3, done=interrupted, cancel=cancelled.set,
+            stop=stopped.set,
+        )  # fmt: skip
+    assert stopped.is_set()
+
+
+def test_model_that_workers_cannot_load_is_said_once_to_all_who_ask(
+    clustered: LazyModel, tiny_model: Folder, tmp_path: Path
+) -> None:
+    cluster = ClusterOptions(workers=2, gpus=0)
+    options = ModelOptions("cpu", "float32", taps="model.layers.{layer}.nonsense", cluster=cluster)
+    lazy = open_model(str(tiny_model("llama")), options, Cache(tmp_path))
     clustered.stop_workers()  # they hold all cores
-    with pytest.raises(ModelError, match=r"no module 'model.layers.0.nonsense'"):
-        _ = lazy.workers
+    with pytest.raises(ClusterError, match="workers of this model were stopped; open the model again"):
+        clustered.workers.call(process)
+    asked = Measurements(lazy, Cache(tmp_path))
+    texts = [long_text(20 + n) for n in range(6)]
+    starts = mock.Mock(wraps=cluster_module.start_workers)
+    with (
+        mock.patch.object(cluster_module, "start_workers", starts),
+        pytest.raises(ModelError, match=r"no module 'model.layers.0.nonsense'"),
+    ):
+        asked.each("Texts", texts, lambda one, text: one.profile(text, max_tokens=100))
+    assert starts.call_count == 1
 
 
 @pytest.mark.parametrize(
-    ("options", "resources", "expected"),
+    ("options", "nodes", "expected"),
     [
-        (ClusterOptions(), {"CPU": 16, "GPU": 4}, Shares(4, 1, 4)),
-        (ClusterOptions(gpus=2), {"CPU": 16, "GPU": 4}, Shares(2, 2, 8)),
-        (ClusterOptions(gpus=0.5), {"CPU": 16, "GPU": 2}, Shares(4, 0.5, 4)),
-        (ClusterOptions(gpus=0), {"CPU": 16, "GPU": 4}, Shares(8, 0, 2)),
-        (ClusterOptions(), {"CPU": 16}, Shares(8, 0, 2)),
-        (ClusterOptions(workers=2), {"CPU": 2}, Shares(2, 0, 1)),
-        (ClusterOptions(), {"CPU": 1}, Shares(1, 0, 1)),
+        (ClusterOptions(), [{"CPU": 16, "GPU": 4}], Shares(4, 1, 4)),
+        (ClusterOptions(gpus=2), [{"CPU": 16, "GPU": 4}], Shares(2, 2, 8)),
+        (ClusterOptions(gpus=0.5), [{"CPU": 16, "GPU": 2}], Shares(4, 0.5, 4)),
+        (ClusterOptions(gpus=0.4), [{"CPU": 16, "GPU": 2}], Shares(4, 0.4, 4)),
+        (ClusterOptions(gpus=0.1), [{"CPU": 20, "GPU": 1}], Shares(10, 0.1, 2)),
+        (ClusterOptions(gpus=0), [{"CPU": 16, "GPU": 4}], Shares(8, 0, 2)),
+        (ClusterOptions(), [{"CPU": 16}], Shares(8, 0, 2)),
+        (ClusterOptions(workers=2), [{"CPU": 2}], Shares(2, 0, 1)),
+        (ClusterOptions(), [{"CPU": 1}], Shares(1, 0, 1)),
+        # Several machines: nothing is divided that is not on one of them.
+        (ClusterOptions(workers=2), [{"CPU": 8}] * 3, Shares(2, 0, 8)),
+        (ClusterOptions(workers=4), [{"CPU": 8}] * 3, Shares(4, 0, 4)),
+        (ClusterOptions(), [{"CPU": 64}, {"CPU": 16, "GPU": 1}, {"CPU": 8, "GPU": 1}], Shares(2, 1, 8)),
     ],
 )
-def test_cluster_is_divided(options: ClusterOptions, resources: dict[str, float], expected: Shares) -> None:
-    assert shares(options, resources) == expected
+def test_cluster_is_divided(options: ClusterOptions, nodes: list[dict[str, float]], expected: Shares) -> None:
+    assert shares(options, nodes) == expected
 
 
 @pytest.mark.parametrize(
-    ("options", "resources", "message"),
+    ("options", "nodes", "message"),
     [
-        (ClusterOptions(workers=3, gpus=2), {"CPU": 16, "GPU": 4}, "has 4 GPUs, and 3 workers of 2 are asked for"),
-        (ClusterOptions(gpus=1), {"CPU": 16}, "has 0 GPUs, and 1 workers of 1 are asked for"),
-        (ClusterOptions(workers=3), {"CPU": 2}, "has 2 cores for 3 workers: lower --workers"),
+        (ClusterOptions(workers=3, gpus=2), [{"CPU": 16, "GPU": 4}], "room for 2 workers of 2, and 3 are asked for"),
+        (ClusterOptions(gpus=2), [{"CPU": 16, "GPU": 1}] * 2, "room for 0 workers of 2, and 1 is asked for"),
+        (ClusterOptions(gpus=1), [{"CPU": 16}], "room for 0 workers of 1, and 1 is asked for"),
+        (ClusterOptions(workers=3), [{"CPU": 2}], "has 2 cores for 3 workers: lower --workers"),
     ],
 )
-def test_cluster_without_room_is_said(options: ClusterOptions, resources: dict[str, float], message: str) -> None:
+def test_cluster_without_room_is_said(options: ClusterOptions, nodes: list[dict[str, float]], message: str) -> None:
     with pytest.raises(ClusterError, match=message):
-        shares(options, resources)
+        shares(options, nodes)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +467,8 @@ def test_cluster_that_does_not_answer_is_said_soon(address: str, monkeypatch: py
     if address == "auto":  # as Ray does where it finds none
         monkeypatch.setattr(ray, "init", mock.Mock(side_effect=ConnectionError))
     began = time.monotonic()
-    with pytest.raises(ClusterError, match=f"No Ray cluster answers at {address}: start one with `ray start --head`"):
+    where = r"on this machine \(--ray auto\)" if address == "auto" else f"at {address}"
+    with pytest.raises(ClusterError, match=f"No Ray cluster answers {where}: start one with `ray start --head`"):
         cluster_module._connected(ClusterOptions(address))
     assert time.monotonic() - began < 10
 

@@ -11,7 +11,6 @@ from torch import Tensor
 TOKENS_PER_BATCH = 2048  # on a CPU; an accelerator takes more
 TOKENS_PER_BATCH_ACCELERATOR = 16_384
 _WINDOW = 32  # batches sorted by length at a time, so that text of any size streams through
-TOKENS_PER_WINDOW = _WINDOW * TOKENS_PER_BATCH  # the least text that is worth dividing
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,11 @@ def token_budget(device: torch.device) -> int:
     return TOKENS_PER_BATCH if device.type == "cpu" else TOKENS_PER_BATCH_ACCELERATOR
 
 
+def window(device: torch.device) -> int:
+    """Tokens that are sorted by length at a time: the least that a share of a text can be."""
+    return _WINDOW * token_budget(device)
+
+
 def batches(
     sequences: Iterable[Sequence[int]],
     budget: int,
@@ -60,20 +64,20 @@ def batches(
             there is only one share.
         parts: number of shares.
     """
-    window: list[tuple[int, Sequence[int]]] = []
+    here: list[tuple[int, Sequence[int]]] = []
     held = n_windows = 0
     for number, ids in enumerate(sequences):
         if not ids:
             continue
-        window.append((number, ids))
+        here.append((number, ids))
         held += len(ids)
         if held >= _WINDOW * budget:
             if n_windows % parts == part:
-                yield from _by_length(window, budget, device, skip)
-            window, held = [], 0
+                yield from _by_length(here, budget, device, skip)
+            here, held = [], 0
             n_windows += 1
     if n_windows % parts == part:
-        yield from _by_length(window, budget, device, skip)
+        yield from _by_length(here, budget, device, skip)
 
 
 def _by_length(

@@ -7,6 +7,7 @@ twice: the caller takes one result a question.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -15,15 +16,18 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from unittest import mock
 
+from linguabridge.cache import versions
 from linguabridge.errors import ClusterError, InputError, LinguabridgeError, ModelError
 
 if TYPE_CHECKING:
+    from linguabridge.cache import Cache
     from linguabridge.model import LanguageModel, ModelFiles, ModelOptions
     from linguabridge.progress import Reporter
 
@@ -33,7 +37,6 @@ _ADDRESS = re.compile(r"(?P<host>[^\s:/]+):(?P<port>\d{1,5})")
 _REACH = 5.0  # seconds that a cluster may take to be reached
 _connecting = threading.Lock()
 TRIES = 4  # of a call whose worker died; a question that kills every worker must not run for ever
-_AT_A_TIME = 64  # questions under way; many more than workers only cost memory
 _PATIENCE = 60.0  # seconds until a run says that it waits for room
 T = TypeVar("T")
 R = TypeVar("R")
@@ -77,37 +80,51 @@ class Shares:
     cores: int
 
 
-def shares(options: ClusterOptions, resources: dict[str, float]) -> Shares:
+def shares(options: ClusterOptions, nodes: Sequence[Mapping[str, float]]) -> Shares:
     """Divide a cluster among workers.
 
     Args:
         options: what is asked for.
-        resources: of the whole cluster, as Ray counts them: ``CPU``, ``GPU``.
+        nodes: of each machine its resources as Ray counts them: ``CPU``, ``GPU``.
 
     Raises:
-        ClusterError: it has not so many GPUs or cores.
+        ClusterError: no machines hold so many workers.
     """
-    has_cores, has_gpus = int(resources.get("CPU", 0)), resources.get("GPU", 0.0)
-    gpus = options.gpus if options.gpus is not None else float(has_gpus > 0)
-    workers = options.workers or max(1, int(has_gpus // gpus) if gpus else has_cores // 2)
-    if gpus and workers * gpus > has_gpus:
+    gpus = options.gpus if options.gpus is not None else float(any(node.get("GPU", 0) > 0 for node in nodes))
+    has = [int(node.get("CPU", 0)) for node in nodes]
+    room = [_fit(node.get("GPU", 0.0), gpus) for node in nodes] if gpus else has  # workers on each machine
+    usual = sum(room) if gpus else sum(max(1, cores // 2) for cores in has if cores)
+    workers = options.workers or max(1, usual)
+    if gpus and workers > sum(room):
         raise ClusterError(
-            f"The cluster has {has_gpus:g} GPUs, and {workers} workers of {gpus:g} are asked for: lower --workers or "
-            "--gpus-per-worker."
+            f"The cluster's GPUs have room for {sum(room)} workers of {gpus:g}, and {workers} "
+            f"{'is' if workers == 1 else 'are'} asked for: lower --workers or --gpus-per-worker."
         )
-    if workers > has_cores:
-        raise ClusterError(f"The cluster has {has_cores} cores for {workers} workers: lower --workers.")
-    return Shares(workers, gpus, has_cores // workers)
+    for cores in range(max(has, default=0), 0, -1):
+        if sum(min(fit, mine // cores) for fit, mine in zip(room, has, strict=True)) >= workers:
+            return Shares(workers, gpus, cores)
+    raise ClusterError(f"The cluster has {sum(has)} cores for {workers} workers: lower --workers.")
+
+
+def _fit(has: float, gpus: float) -> int:
+    """Workers on a machine: of several GPUs each, or several on one GPU, which none of them shares with another GPU."""
+    return int(has // gpus) if gpus >= 1 else int(has) * int(1 / gpus + 1e-9)
 
 
 class Workers:
-    """Workers that have loaded one model. Safe to call from several threads; each call takes a worker that is free."""
+    """Workers that load one model. Safe to call from several threads; each call takes a worker that is free.
 
-    def __init__(self, actors: Sequence[Any]) -> None:
+    They join as they come up, so that two runs which share a cluster never wait for each other's workers.
+    """
+
+    def __init__(self, actors: Sequence[Any], reporter: Reporter) -> None:
         self._all = tuple(actors)
+        self._reporter = reporter
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for actor in actors:
-            self._free.put(actor)
+        self._joined = threading.Event()  # the first one
+        self._stopped = threading.Event()
+        self._failure: LinguabridgeError | None = None
+        threading.Thread(target=self._join, name="workers join", daemon=True).start()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -122,12 +139,12 @@ class Workers:
 
         Raises:
             LinguabridgeError: as the function raises it.
-            ClusterError: the worker died again and again, or the cluster fails.
+            ClusterError: the worker died again and again, the cluster fails, or the workers were stopped.
         """
         import ray
         from ray.exceptions import RayActorError, RayError, RayTaskError
 
-        actor = self._free.get()
+        actor = self._take()
         try:
             found: R = ray.get(actor.run.remote(function, args, more))
         except RayTaskError as error:
@@ -135,6 +152,7 @@ class Workers:
                 raise error.cause from None
             raise
         except RayActorError as error:
+            self._check()
             raise ClusterError(
                 f"A worker of the Ray cluster died {TRIES} times at the same question (out of memory?); ask for fewer "
                 "--workers and run again: what is done is kept."
@@ -147,29 +165,76 @@ class Workers:
             self._free.put(actor)
         return found
 
-    def processes(self) -> list[int]:
-        """Process number of each worker."""
-        import ray
+    def wait(self, stopping: threading.Event) -> None:
+        """Wait until there is a worker.
 
-        return [int(one) for one in ray.get([actor.loaded.remote() for actor in self._all])]
+        Raises:
+            LinguabridgeError: one cannot load the model, or the wait was broken off.
+        """
+        while not self._joined.wait(0.2):
+            if stopping.is_set():
+                self.stop()
+            self._check()
+        self._check()
 
     def stop(self) -> None:
         """End the workers, whatever they do."""
         import ray
 
+        self._stopped.set()
         for actor in self._all:
-            ray.kill(actor)
+            with contextlib.suppress(Exception):  # it is gone already, or Ray is
+                ray.kill(actor)
+
+    def _take(self) -> Any:
+        while True:
+            self._check()
+            with contextlib.suppress(queue.Empty):
+                return self._free.get(timeout=1.0)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._stopped.is_set():
+            raise ClusterError("The workers of this model were stopped; open the model again.")
+
+    def _join(self) -> None:
+        import ray
+
+        since, told = time.monotonic(), False
+        coming = {actor.loaded.remote(): actor for actor in self._all}
+        while coming and not self._stopped.is_set():
+            ready, _ = ray.wait(list(coming), timeout=0.5)
+            for one in ready:
+                try:
+                    _check_versions(_got(ray, one))
+                except LinguabridgeError as error:
+                    self._failure = error
+                    self.stop()
+                    return
+                self._free.put(coming.pop(one))
+                self._joined.set()
+            if not told and not self._joined.is_set() and time.monotonic() - since > _PATIENCE:
+                told = True
+                self._reporter.say("No worker is up yet: the cluster may be busy. They start when others end.")
 
 
 def start_workers(
-    files: ModelFiles, options: ModelOptions, cluster: ClusterOptions, reporter: Reporter, stopping: threading.Event
+    files: ModelFiles,
+    options: ModelOptions,
+    cluster: ClusterOptions,
+    *,
+    cache: Cache,
+    reporter: Reporter,
+    stopping: threading.Event,
 ) -> Workers:
-    """Start workers that load a model. They end with this process, or by :meth:`Workers.stop`.
+    """Start workers that load a model, and wait for the first. They end with this process, or by :meth:`Workers.stop`.
 
     Args:
         files: of the model. A worker on another machine finds it by its name, and must find the same content.
         options: how it is loaded; device and type are those that results are kept under.
         cluster: where.
+        cache: where hashes of the model's files are remembered.
         reporter: told what is waited for.
         stopping: when set, they are not waited for any longer.
 
@@ -182,62 +247,71 @@ def start_workers(
         raise InputError(
             f"--device {options.device} names one GPU, and every worker has its own: --device cuda with --ray."
         )
-    _check_not(stopping)
     ray = _connected(cluster)
-    share = shares(cluster, ray.cluster_resources())
+    share = shares(cluster, _nodes(ray))
     each = f"{share.gpus:g} GPU" if share.gpus else ("1 core" if share.cores == 1 else f"{share.cores} cores")
-    reporter.say(f"Starting {share.workers} workers of {each} with {files.name}.")
+    many = "1 worker" if share.workers == 1 else f"{share.workers} workers"
+    reporter.say(f"Starting {many} of {each} with {files.name}.")
     kind = ray.remote(_Worker).options(
         num_cpus=share.cores, num_gpus=share.gpus, max_restarts=-1, max_task_retries=TRIES - 1
     )
-    actors = [kind.remote(files, replace(options, cluster=None), share.cores) for _ in range(share.workers)]
-    workers = Workers(actors)
-    try:
-        _wait(ray, [actor.loaded.remote() for actor in actors], reporter, stopping)
-    except ClusterError:
-        workers.stop()
-        raise
+    workers = Workers([kind.remote(files, cache, options, share.cores) for _ in range(share.workers)], reporter)
+    workers.wait(stopping)
     return workers
 
 
-def device_there(files: ModelFiles, device: str, dtype: str, cluster: ClusterOptions) -> tuple[str, str]:
+def device_there(
+    files: ModelFiles, device: str, dtype: str, cluster: ClusterOptions, *, cache: Cache, reporter: Reporter
+) -> tuple[str, str]:
     """Device and type that a worker of a cluster would compute with.
 
     Raises:
         LinguabridgeError: as :func:`start_workers`, or no such device there.
     """
-    from linguabridge.progress import Reporter
-
     ray = _connected(cluster)
-    share = shares(cluster, ray.cluster_resources())
-    asked = ray.remote(_device).options(num_cpus=share.cores, num_gpus=share.gpus).remote(files, device, dtype)
-    found: tuple[str, str] = _wait(ray, [asked], Reporter(), threading.Event())[0]
+    gpus = shares(cluster, _nodes(ray)).gpus
+    # A sliver of a GPU shows what it is, and is sooner to be had than all that a worker takes.
+    asked = ray.remote(_device).options(num_cpus=0, num_gpus=min(gpus, 0.01)).remote(files, cache, device, dtype)
+    if not ray.wait([asked], timeout=_PATIENCE)[0]:
+        reporter.say("The cluster has not said yet what it computes with: it may be busy.")
+    found: tuple[str, str] = _got(ray, asked)
     return found
 
 
 def in_threads(
-    ask: Callable[[T], R], items: Sequence[T], done: Callable[[T], None], stop: Callable[[], None]
+    ask: Callable[[T], R],
+    items: Sequence[T],
+    *,
+    at_a_time: int,
+    done: Callable[[T], None],
+    cancel: Callable[[], None],
+    stop: Callable[[], None],
 ) -> list[R]:
     """What ``ask`` gives for each item, several at a time, in the order of the items.
 
     Args:
         ask: called from threads.
         items: what to ask.
+        at_a_time: so many are under way.
         done: told each item that is finished; called from this thread.
-        stop: called when waiting is broken off (Ctrl-C), so that the threads end.
+        cancel: called when one fails, so that those under way end soon.
+        stop: called when waiting is broken off (Ctrl-C), so that they end at once.
     """
     if not items:
         return []
-    pool = ThreadPoolExecutor(min(len(items), _AT_A_TIME))
+    pool = ThreadPoolExecutor(min(len(items), at_a_time))
     try:
         under_way = {pool.submit(ask, item): item for item in items}
-        for one in as_completed(under_way):
-            one.result()
-            done(under_way[one])
-    except Exception:
-        pool.shutdown(cancel_futures=True)  # what is under way is finished and kept
-        raise
-    except BaseException:
+        try:
+            for one in as_completed(under_way):
+                one.result()
+                done(under_way[one])
+        except Exception:
+            cancel()
+            pool.shutdown(cancel_futures=True)
+            raise
+    except (KeyboardInterrupt, SystemExit):
+        cancel()
         stop()
         pool.shutdown(cancel_futures=True)
         raise
@@ -248,8 +322,9 @@ def in_threads(
 class _Worker:
     """Runs in a process of its own: loads the model once, then answers."""
 
-    def __init__(self, files: ModelFiles, options: ModelOptions, cores: int) -> None:
+    def __init__(self, files: ModelFiles, cache: Cache, options: ModelOptions, cores: int) -> None:
         self.files = files
+        self.cache = cache
         self.options = options
         self.cores = cores
 
@@ -261,32 +336,43 @@ class _Worker:
         from linguabridge.model import load_model
 
         torch.set_num_threads(self.cores)
-        return load_model(_found_here(self.files), self.options)
+        return load_model(_found_here(self.files, self.cache), self.options)
 
     def run(self, function: Callable[..., R], args: tuple[Any, ...], more: dict[str, Any]) -> R:
         return function(self.model, *args, **more)
 
-    def loaded(self) -> int:
-        """Load the model; the process's number."""
+    def loaded(self) -> dict[str, str]:
+        """Load the model; the versions that it computes with."""
         _ = self.model
-        return os.getpid()
+        return versions()
 
 
-def _device(files: ModelFiles, device: str, dtype: str) -> tuple[str, str]:
+def _check_versions(there: dict[str, str]) -> None:
+    """Refuse workers that may compute other numbers: results are kept under this process's versions."""
+    here = versions()
+    if there != here:
+        name = next(one for one in sorted({*here, *there}) if here.get(one) != there.get(one))
+        raise ClusterError(
+            f"The workers have {name} {there.get(name, 'not at all')}, and this process has {here.get(name, 'none')}: "
+            "install the same versions on all machines."
+        )
+
+
+def _device(files: ModelFiles, cache: Cache, device: str, dtype: str) -> tuple[str, str]:
     from linguabridge.hardware import choose_device, choose_dtype
 
     chosen = choose_device(device)
-    return chosen, choose_dtype(dtype, chosen, _found_here(files).folder)
+    return chosen, choose_dtype(dtype, chosen, _found_here(files, cache).folder)
 
 
-def _found_here(files: ModelFiles) -> ModelFiles:
-    """The same model on the machine of a worker."""
+def _found_here(files: ModelFiles, cache: Cache) -> ModelFiles:
+    """The same model on the machine of a worker: at the same place, or by its name."""
+    from linguabridge.model import find_model, identify
+
     if (files.folder / "config.json").is_file():
-        return files
-    from linguabridge.cache import Cache, default_cache_dir
-    from linguabridge.model import find_model
-
-    here = find_model(files.name, Cache(default_cache_dir()))
+        here = identify(files.name, files.folder, files.revision, cache)
+    else:
+        here = find_model(files.name, cache)
     if here.identity != files.identity:
         raise ModelError(
             f"A worker on {platform.node()} finds another model under the name {files.name}: put the same files there, "
@@ -314,8 +400,9 @@ def _connected(cluster: ClusterOptions) -> Any:
                 socket.create_connection((found["host"], int(found["port"])), _REACH).close()
             ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError, OSError, OverflowError) as error:
+            where = "on this machine (--ray auto)" if cluster.address == AUTO else f"at {cluster.address}"
             raise ClusterError(
-                f"No Ray cluster answers at {cluster.address}: start one with `ray start --head`, or give --ray local."
+                f"No Ray cluster answers {where}: start one with `ray start --head`, or give --ray local."
             ) from error
     return ray
 
@@ -341,13 +428,10 @@ def _in_a_lasting_thread(start: Callable[[], None]) -> None:
 
 
 def _start_local(ray: Any) -> None:
-    from ray._private import ray_constants
-
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # On Linux, Ray takes the machine's address in the network even for a cluster of this machine alone, and listens
     # there; with this switch, which it has for other systems, it takes the loopback.
-    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
-    try:
+    with mock.patch("ray._private.ray_constants.ENABLE_RAY_CLUSTER", new=False):
         ray.init(
             address=LOCAL,
             _node_ip_address="127.0.0.1",
@@ -356,33 +440,24 @@ def _start_local(ray: Any) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
-def _check_not(stopping: threading.Event) -> None:
-    if stopping.is_set():
-        raise ClusterError("The workers were stopped before they were up; run again.")
+def _nodes(ray: Any) -> list[dict[str, float]]:
+    """Resources of each machine of a cluster."""
+    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
 
 
-def _wait(ray: Any, asked: list[Any], reporter: Reporter, stopping: threading.Event) -> list[Any]:
-    """Wait for workers to come up, and say so if the cluster has no room for them."""
-    from ray.exceptions import RayActorError, RayTaskError
+def _got(ray: Any, asked: Any) -> Any:
+    """What a worker gives, its own errors as they are."""
+    from ray.exceptions import RayError, RayTaskError
 
-    since, told = time.monotonic(), False
-    while len(ray.wait(asked, num_returns=len(asked), timeout=0.5)[0]) < len(asked):
-        _check_not(stopping)
-        if not told and time.monotonic() - since > _PATIENCE:
-            told = True
-            reporter.say("The workers are not up yet: the cluster may be busy. They start when others end.")
     try:
-        found: list[Any] = ray.get(asked)
-    except (RayTaskError, RayActorError) as error:
-        cause = getattr(error, "cause", None)
+        return ray.get(asked)
+    except RayError as error:
+        cause = error.cause if isinstance(error, RayTaskError) else None
         if isinstance(cause, LinguabridgeError):
             raise cause from None
         raise ClusterError(
-            f"A worker could not load the model, or died as it did (out of memory?): "
+            "A worker could not load the model, or died as it did (out of memory?): "
             f"{str(error).strip().splitlines()[-1]}"
         ) from error
-    return found

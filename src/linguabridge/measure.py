@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from linguabridge import languages
 from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, default_cache_dir, digest
+from linguabridge.errors import ClusterError
 from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.profile import BlockedProfile, LanguageProfile, Profile, check_read, summed
-from linguabridge.progress import Reporter, SayingOnly, Step
+from linguabridge.progress import Reporter, SayingOnly, Step, nothing
 from linguabridge.prompts import Ending
 from linguabridge.text_bits import TextBits
 from linguabridge.texts import MAX_LENGTH, Text, load_text
@@ -54,10 +55,6 @@ def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
         yield part
 
 
-def _silent(done: float = 1.0) -> None:
-    """Show nothing: a worker tells when all is done."""
-
-
 class Measurements:
     """Asks the model, or the cache. Safe to ask from several threads.
 
@@ -72,6 +69,8 @@ class Measurements:
         self.cache = cache
         self.reporter = reporter or Reporter()
         self._turns: dict[str, threading.Lock] = {}
+        self._companions = 1  # how many of the same kind are asked at the time
+        self._cancelled = threading.Event()  # one of them failed
 
     def each(self, title: str, items: Sequence[T], ask: Callable[[Measurements, T], R]) -> list[R]:
         """Ask about each item: one after the other, or of as many as there are workers at a time, in one bar.
@@ -86,35 +85,34 @@ class Measurements:
         """
         if not self._spread:
             return [ask(self, item) for item in items]
-        from linguabridge.cluster import in_threads
-
         inner = copy.copy(self)
         inner.reporter = SayingOnly(self.reporter)
+        inner._companions = len(items)
+        inner._cancelled = threading.Event()
         with self.reporter.step(title, len(items)) as advance:
-            return in_threads(lambda item: ask(inner, item), items, lambda _: advance(), self.model.stop_workers)
+            return self._at_once(lambda item: ask(inner, item), items, lambda _: advance(), inner._cancelled.set)
 
     def profile(self, text: Text, *, max_tokens: int, count_special: bool = False) -> LanguageProfile:
         """Activation statistics of a text; see :func:`linguabridge.collect.profile_text`."""
 
         def compute() -> tuple[Arrays, Mapping[str, Any]]:
-            from linguabridge.batches import TOKENS_PER_WINDOW
             from linguabridge.collect import profile_part, profile_text
 
             self._ready()
             with self.reporter.step(f"Reading neurons: {text.language.name}", max_tokens) as advance:
-                parts = min(self._at_a_time, -(-max_tokens // TOKENS_PER_WINDOW))
+                parts = self._parts_of_text(max_tokens)
                 asked: dict[str, Any] = {"max_tokens": max_tokens, "count_special": count_special}
                 if parts > 1:
                     one = summed(
-                        self._parts(
-                            range(parts),
+                        self._at_once(
                             lambda part: self.call(profile_part, text, part=part, parts=parts, **asked),
+                            range(parts),
                             lambda _: advance(max_tokens / parts),
                         )
                     )
                     check_read(one)
                 else:
-                    one = self.call(profile_text, text, advance=advance, **asked)
+                    one = self.call(profile_text, text, advance=advance, total=max_tokens, **asked)
             arrays = {"positive": one.positive, "total": one.total}
             facts = {**self._about(text), "tokens": one.tokens, **one.space.facts}
             return arrays | ({} if one.routed is None else {"routed": one.routed}), facts
@@ -132,9 +130,8 @@ class Measurements:
             self._ready()
             read = "Reading neurons" if shuffle is None else "Reading shuffled text"
             with self.reporter.step(f"{read}: {text.language.name}", max_tokens) as advance:
-                one = self.call(
-                    profile_blocks, text, max_tokens=max_tokens, blocks=blocks, shuffle=shuffle, advance=advance
-                )
+                asked: dict[str, Any] = {"max_tokens": max_tokens, "blocks": blocks, "shuffle": shuffle}
+                one = self.call(profile_blocks, text, advance=advance, total=max_tokens, **asked)
             arrays = {
                 "positive": one.positive,
                 "total": one.total,
@@ -169,7 +166,7 @@ class Measurements:
 
             self._ready()
             with self.reporter.step(f"Measuring perplexity: {text.language.name}", max_tokens) as advance:
-                one = self.call(bits_per_byte, text, max_tokens=max_tokens, advance=advance)
+                one = self.call(bits_per_byte, text, max_tokens=max_tokens, advance=advance, total=max_tokens)
             arrays = {"bits": one.bits, "bytes": one.bytes, "tokens": one.tokens}
             return arrays, {"language": text.language.code, "source": text.source}
 
@@ -250,7 +247,7 @@ class Measurements:
 
         def compute() -> tuple[Arrays, Mapping[str, Any]]:
             self._ready()
-            size = max(_PROMPTS_A_WORKER, -(-len(prompts) // self._at_a_time))
+            size = max(_PROMPTS_A_WORKER, -(-len(prompts) // self._workers))
             parts = [prompts[at : at + size] for at in range(0, len(prompts), size)] if self._spread else [prompts]
             found = self._by_part(title, parts, len(prompts), read)
             return {"values": np.concatenate([values for _, values in found], axis=1)}, {"about": title}
@@ -268,7 +265,7 @@ class Measurements:
 
             self._ready()
             with self.reporter.step(title, len(prompts)) as advance:
-                kernels = self.call(linear_kernels, prompts, of=of, advance=advance)
+                kernels = self.call(linear_kernels, prompts, of=of, advance=advance, total=len(prompts))
             return {"kernels": kernels}, {"about": title}
 
         key = self.key(prompts=digest(list(prompts)), of=of)
@@ -285,18 +282,26 @@ class Measurements:
         key = {"tokenizer": self.model.files.tokenizer_sha256, "texts": digest(list(texts))}
         return self._kept("tokens", key, compute).arrays["counts"]
 
-    def call(self, function: Callable[..., R], *args: Any, advance: Step | None = None, **more: Any) -> R:
+    def call(
+        self, function: Callable[..., R], *args: Any, advance: Step | None = None, total: float = 0.0, **more: Any
+    ) -> R:
         """What a function of the model gives, run here or on a worker; nothing of it is kept.
 
         Args:
             function: of a module; its first argument is the model.
             args: its other arguments.
-            advance: told how far it is; not by a worker, which tells when all is done.
+            advance: told how far it is; of a worker, when all is done.
+            total: what all is.
             more: arguments by name.
         """
         if not self._spread:
             return function(self.model.loaded, *args, **({} if advance is None else {"advance": advance}), **more)
-        return self.model.workers.call(function, *args, **more)
+        if self._cancelled.is_set():
+            raise ClusterError("Not asked any more, because something else failed.")
+        found = self.model.workers.call(function, *args, **more)
+        if advance is not None:
+            advance(total)
+        return found
 
     def key(self, **question: Any) -> dict[str, Any]:
         """A question to this model, as a cache key."""
@@ -337,14 +342,32 @@ class Measurements:
         return self.model.options.cluster is not None
 
     @property
-    def _at_a_time(self) -> int:
+    def _workers(self) -> int:
         return len(self.model.workers) if self._spread else 1
 
-    def _parts(self, parts: Sequence[T], ask: Callable[[T], R], done: Callable[[T], None]) -> list[R]:
-        """Ask for parts of an answer, on as many workers as there are."""
+    def _parts_of_text(self, tokens: int) -> int:
+        """In how many shares to read a text: as many as there are workers for it, each of a window at least."""
+        if not self._spread:
+            return 1
+        import torch
+
+        from linguabridge.batches import window
+
+        device = torch.device("cpu" if self.model.computes[0] == "cpu" else "cuda")
+        return max(1, min(self._workers // self._companions, -(-tokens // window(device))))
+
+    def _at_once(
+        self,
+        ask: Callable[[T], R],
+        items: Sequence[T],
+        done: Callable[[T], None],
+        cancel: Callable[[], None] = lambda: None,
+    ) -> list[R]:
+        """Ask about as many items as there are workers at a time."""
         from linguabridge.cluster import in_threads
 
-        return in_threads(ask, parts, done, self.model.stop_workers)
+        model = self.model
+        return in_threads(ask, items, at_a_time=model.at_a_time, done=done, cancel=cancel, stop=model.stop_workers)
 
     def _by_part(
         self, title: str, parts: Iterable[Sized_], total: int, ask: Callable[[Sized_, Step], R]
@@ -354,7 +377,7 @@ class Measurements:
         with self.reporter.step(title, total) as advance:
             if not self._spread:
                 return [(part, ask(part, advance)) for part in every]
-            found = self._parts(every, lambda part: ask(part, _silent), lambda part: advance(len(part)))
+            found = self._at_once(lambda part: ask(part, nothing), every, lambda part: advance(len(part)))
             return list(zip(every, found, strict=True))
 
 

@@ -155,7 +155,7 @@ def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> Mod
         sha256 = file_sha256(path, cache)
         folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), reporter, path)
     elif path.is_dir():
-        folder = path
+        folder = path.resolve()  # workers on other machines have another working folder
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         folder, revision = _download(name)
     else:
@@ -163,10 +163,21 @@ def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> Mod
             f"No model '{name}': it is no folder or GGUF file here, and no hub id (owner/name). "
             f"The default is {embedded.NAME}."
         )
-    return _identify(name, folder, revision, cache)
+    return identify(name, folder, revision, cache)
 
 
-def _identify(name: str, folder: Path, revision: str | None, cache: Cache) -> ModelFiles:
+def identify(name: str, folder: Path, revision: str | None, cache: Cache) -> ModelFiles:
+    """Hash a model's files in a folder.
+
+    Args:
+        name: what the user called it.
+        folder: of the model.
+        revision: commit on the hub, where it came from there.
+        cache: where hashes are remembered.
+
+    Raises:
+        ModelError: there is no model whose weights can be loaded.
+    """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no model: there is no config.json in it.")
     weights = _files(folder, _WEIGHTS)
@@ -383,6 +394,7 @@ class LazyModel:
         self._starting = threading.Lock()
         self._stopping = threading.Event()
         self._workers: Workers | None = None
+        self._failed: LinguabridgeError | None = None
 
     @cached_property
     def loaded(self) -> LanguageModel:
@@ -406,13 +418,40 @@ class LazyModel:
         """
         assert self.options.cluster is not None
         with self._starting:  # by one of several threads
+            if self._failed is not None:  # none of them tries again
+                raise self._failed
             if self._workers is None:
-                from linguabridge.cluster import start_workers
-
-                device, dtype = self.computes
-                options = replace(self.options, device=device, dtype=dtype, cluster=None)
-                self._workers = start_workers(self.files, options, self.options.cluster, self._reporter, self._stopping)
+                try:
+                    self._workers = self._started(self.options.cluster)
+                except LinguabridgeError as error:
+                    self._failed = error
+                    raise
             return self._workers
+
+    def _started(self, cluster: ClusterOptions) -> Workers:
+        from linguabridge.cluster import LOCAL, start_workers
+        from linguabridge.hardware import check_choice
+
+        device, dtype = self.computes
+        if cluster.address == LOCAL and cluster.gpus != 0:
+            check_choice(self.options.device, self.options.dtype, self.files.folder, self.cache)
+        return start_workers(
+            self.files,
+            replace(self.options, device=device, dtype=dtype, cluster=None),
+            cluster,
+            cache=self.cache,
+            reporter=self._reporter,
+            stopping=self._stopping,
+        )
+
+    @property
+    def at_a_time(self) -> int:
+        """How many questions to have under way: as many as there are workers, and a few that wait for one."""
+        cluster = self.options.cluster
+        if cluster is None:
+            return 1
+        known = len(self._workers) if self._workers is not None else cluster.workers or os.cpu_count() or 1
+        return known + 2
 
     def stop_workers(self) -> None:
         """Stop the workers, whatever they do, also where they are about to start; there are none from then on."""
@@ -436,7 +475,7 @@ class LazyModel:
             if cluster.gpus == 0 and device == "auto":
                 device = "cpu"
             elif cluster.address != LOCAL:  # its machines may have what this one has not
-                return device_there(self.files, device, dtype, cluster)
+                return device_there(self.files, device, dtype, cluster, cache=self.cache, reporter=self._reporter)
         return remembered_choice(device, dtype, self.files.folder, self.cache)
 
     @cached_property

@@ -37,7 +37,7 @@ class Step(Protocol):
         """Count ``done`` more units of the step's total."""
 
 
-def _nothing(done: float = 1.0) -> None:
+def nothing(done: float = 1.0) -> None:
     """Show nothing."""
 
 
@@ -47,7 +47,7 @@ class Reporter:
     @contextmanager
     def step(self, title: str, total: float) -> Iterator[Step]:  # noqa: ARG002 - for those who show it
         """Run one step of ``total`` units; the value yielded is called as units are done."""
-        yield _nothing
+        yield nothing
 
     def say(self, message: str) -> None:
         """Tell something that the user should know but need not act on."""

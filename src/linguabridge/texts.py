@@ -161,7 +161,9 @@ def _in_folder(folder: Path, language: Language) -> Path:
     )
 
 
-def _file(language: Language, file: Path) -> Text:
+def _file(language: Language, given: Path) -> Text:
+    file = given.resolve()  # workers on other machines have another working folder
+
     def lines() -> Iterator[str]:
         try:
             with file.open(encoding="utf-8-sig") as content:
@@ -171,14 +173,14 @@ def _file(language: Language, file: Path) -> Text:
                     if stripped:
                         yield stripped
         except UnicodeDecodeError as error:
-            raise InputError(f"{file} is not UTF-8 text (byte {error.start}); convert it first.") from error
+            raise InputError(f"{given} is not UTF-8 text (byte {error.start}); convert it first.") from error
         except OSError as error:
-            raise InputError(f"{file} cannot be read ({error.strerror}).") from error
+            raise InputError(f"{given} cannot be read ({error.strerror}).") from error
 
     whole = hashlib.sha256()
     for line in lines():
         whole.update(line.encode() + b"\n")
-    return Text(language, str(file), lines, whole.hexdigest())
+    return Text(language, str(given), lines, whole.hexdigest())
 
 
 def _dataset(name: str, language: Language) -> Text:
