@@ -196,9 +196,12 @@ def test_a_few_words_of_a_hop_are_drawn_without_those_that_are_none() -> None:
     np.testing.assert_allclose(analysis._few(hop, 3, np.random.default_rng(0))[:, 0], 1.75 / 3)
 
 
-def test_every_row_is_picked_from_as_one_is() -> None:
-    scores = np.random.default_rng(0).integers(0, 4, (30, 5)) / 3
-    np.testing.assert_array_equal(picks_of(scores), [picks_of(row) for row in scores])
+def test_every_row_is_picked_from_by_itself() -> None:
+    nan = np.nan
+    scores = np.array([[1, 2, 0], [3, 3, 1], [nan, 0, -1], [nan, nan, nan], [-np.inf, 1, 1]])
+    third = 1 / 3
+    expected = [[0, 1, 0], [0.5, 0.5, 0], [0, 1, 0], [third, third, third], [0, 0.5, 0.5]]
+    np.testing.assert_allclose(picks_of(scores), expected)
 
 
 def test_the_pilot_curve_is_that_of_a_plain_loop() -> None:
@@ -246,3 +249,23 @@ def test_trying_four_ways_takes_the_best_of_one_half_and_scores_it_on_the_other(
         first, second = order[: len(order) // 2], order[len(order) // 2 :]
         scored.append(values[np.argmax(values[:, first].mean(axis=1)), second].mean())
     assert found.policy("tried").score.value == pytest.approx(np.mean(scored), abs=0.02)
+
+
+def test_intervals_over_few_pairs_are_as_wide_as_students_and_do_not_depend_on_the_seed() -> None:
+    rng = np.random.default_rng(11)
+    for n, close in ((5, 0.2), (12, 0.1), (40, 0.05)):
+        values = rng.normal(0.02, 0.05, n)
+        found = [regret.over_pairs(values, regret.drawn_shares(n, np.random.default_rng(seed))) for seed in range(5)]
+        half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n)
+        for one in found:
+            assert one.value == pytest.approx(values.mean())
+            assert (one.high - one.low) / 2 == pytest.approx(half, rel=close)
+            assert abs(one.low - found[0].low) < 0.05 * half
+
+
+@pytest.mark.parametrize("n", [4, 8, 12])
+def test_intervals_over_few_pairs_hold_the_truth_as_often_as_they_say(n: int) -> None:
+    rng = np.random.default_rng(4)
+    shares = regret.drawn_shares(n, rng)[:4000]
+    held = [one.low <= 0 <= one.high for one in (regret.over_pairs(rng.normal(size=n), shares) for _ in range(600))]
+    assert 0.925 <= np.mean(held) <= 0.985

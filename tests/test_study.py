@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from conftest import Ended
 from linguabridge import languages, likelihood
 from linguabridge.cache import Cache
 from linguabridge.choices import make_choices
@@ -266,6 +267,18 @@ def test_too_few_words_are_said_with_a_way_out(settings: StudySettings, cache: C
 def test_a_bridge_that_the_lexicon_lacks_is_named_with_the_way_out(settings: StudySettings, cache: Cache) -> None:
     with pytest.raises(InputError, match="name --candidates without it"):
         materials(("en", "sw"), dataclasses.replace(settings, candidates=("de", "fr", "es", "it")), cache)
+
+
+@pytest.mark.parametrize(
+    "options", [["--model", "other"], ["--words", "60"], ["--ways", "hub"], ["--no-exact"], ["--bridge-words", "own"]]
+)
+def test_options_that_would_do_nothing_beside_from_are_refused(
+    run: Callable[..., Ended], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = run("study", "--from", "gemma-3-270m-dictionary", *options)
+    assert ended.code == 2
+    assert f"so {options[0]} would do nothing: leave it out" in " ".join(ended.err.split())
 
 
 def test_the_command_writes_a_study_and_analyses_it_again(

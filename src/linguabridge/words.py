@@ -145,7 +145,7 @@ def trust(result: Recommendation) -> str:
     fresh = (
         ", some of them those that the default was chosen on," if known.chosen_on else " that nothing was chosen on,"
     )
-    lost = f"{number(known.regret[0])} MRR" if known.regret[0] > 0.0005 else "nothing that shows"
+    lost = f"{number(known.regret[0])} MRR" if known.regret[0] > 0.0005 else "no measurable amount"
     against = (
         ""
         if result.chosen.is_fixed

@@ -23,6 +23,7 @@ from linguabridge.commands.options import (
     several,
 )
 from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.errors import InputError
 from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
@@ -95,6 +96,23 @@ def study(
     out = out or (None if again else Path("study"))
     check_writable(out, json_file)
     if again:
+        asked = {
+            "--model": model != DEFAULT_MODEL_NAME,
+            "--bridge-words": bridge_words != "dictionary",
+            "--lexicon": lexicon != "cldr" or lexicon_dir is not None,
+            "--candidates": candidates is not None,
+            "--words": words != 150,
+            "--tokens": tokens != 2000,
+            "--probes": probes != 200,
+            "--ways": ways is not None,
+            "--no-exact": no_exact,
+            "--ray": ray is not None,
+        }
+        if idle := [name for name, given in asked.items() if given]:
+            raise InputError(
+                f"--from analyses ranks that are there already, so {', '.join(idle)} would do nothing: leave it out, "
+                "or leave --from out to ask the model."
+            )
         from linguabridge.study.files import check_folder, find_study, read_study
 
         result = read_study(find_study(again), only=parse_pairs(pairs or ()))

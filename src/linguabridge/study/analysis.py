@@ -28,7 +28,7 @@ from linguabridge.study.regret import (
 from linguabridge.study.settings import VOTED
 
 ENGLISH, RANDOM, REFERENCE = "english", "random", "reference"
-TRIED, TRIED_CHAIN = "tried", "chain of 3"  # what recommend's check does: a few ways tried, the best taken
+TRIED, TRIED_CHAIN = "tried", "chain of 3"  # a few ways tried on half of the words, the best taken
 CHANCES = 1000  # draws of words, to say how often a decision is right
 HOP_DRAWS, PILOT_DRAWS = 400, 400  # of a few words, for curves
 HOP_CURVE = (5, 10, 15, 20, 30)

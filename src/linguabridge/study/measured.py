@@ -122,7 +122,7 @@ def measure_pair(measure: Measurements, found: Materials, settings: StudySetting
 def _scores(way: Way, evidence: Evidence) -> tuple[float, ...]:
     """What a way gives each candidate; NaN for all where it cannot say anything of this pair (an empty set, say)."""
     try:
-        return tuple(float(value) for value in way.score(evidence))
+        return tuple(float(f"{value:.6g}") for value in way.score(evidence))  # as they are written, and read again
     except InputError:
         return (float("nan"),) * len(evidence.codes)
 

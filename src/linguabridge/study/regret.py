@@ -15,13 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from linguabridge.paired import Interval
 
 Array = NDArray[np.float64]
 
 HALVINGS = 400  # for a point value
-SAMPLES = 2000  # for an interval
+SAMPLES = 2000  # of words, for an interval
+PAIR_SAMPLES = 100_000  # of pairs: of few pairs an end is a mean of few values, and must not depend on the seed
 
 
 @dataclass(frozen=True)
@@ -139,29 +141,46 @@ class Draws:
         self.pairs = list(values)
         self._halves = {pair: halves(one, HALVINGS, rng, resample=False) for pair, one in values.items()}
         n = len(self.pairs)
-        self._chosen = rng.integers(n, size=(SAMPLES, n))
+        self._shares = drawn_shares(n, rng)
         self._resampled = halves(values[self.pairs[0]], SAMPLES, rng, resample=True) if n == 1 else None
 
     def mean(self, statistics: Mapping[tuple[str, str], Statistic]) -> Interval:
         """Mean over the pairs, with a 95 % bootstrap interval.
 
-        The interval is the spread of the draws' means around the point value: of pairs drawn with replacement, widened
-        by sqrt(P / (P − 1)), by which the bootstrap of P values is too narrow; of one pair's words, if it is alone.
+        It is over pairs (:func:`over_pairs`), or over the words of one pair that is alone.
         """
         values = np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
+        if self._resampled is None:
+            return over_pairs(values, self._shares)
+        drawn = statistics[self.pairs[0]](self._resampled)
         value = float(values.mean())
-        if self._resampled is not None:
-            drawn = statistics[self.pairs[0]](self._resampled)
-            spread = drawn - drawn.mean()
-        else:
-            n = len(values)
-            spread = (values[self._chosen].mean(axis=1) - value) * np.sqrt(n / (n - 1))
-        low, high = value + np.quantile(spread, [0.025, 0.975])
+        low, high = value + np.quantile(drawn - drawn.mean(), [0.025, 0.975])
         return Interval(value, float(low), float(high))
 
     def each(self, pair: tuple[str, str], statistic: Statistic) -> float:
         """Value of one pair, over halvings."""
         return float(statistic(self._halves[pair]).mean())
+
+
+def drawn_shares(n: int, rng: np.random.Generator) -> Array:
+    """Draws of n pairs with replacement: how often each is drawn, over n; shape (draws, n)."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=PAIR_SAMPLES) / n
+
+
+def over_pairs(values: Array, shares: Array) -> Interval:
+    """Mean over two pairs or more, with a 95 % bootstrap interval.
+
+    The bootstrap of P values is too narrow by sqrt((P − 1) / P), and by z / t where t has P − 1 degrees of freedom; it
+    is widened by both: the expanded percentile interval of Hesterberg (2015, The American Statistician 69(4)).
+
+    Args:
+        values: of each pair, shape (P,).
+        shares: from :func:`drawn_shares`.
+    """
+    n, value = len(values), float(values.mean())
+    wider = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) * np.sqrt(n / (n - 1))
+    low, high = value + wider * np.quantile(shares @ values - value, [0.025, 0.975])
+    return Interval(value, float(low), float(high))
 
 
 def kendall(left: Array, right: Array) -> Array:

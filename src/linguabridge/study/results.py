@@ -87,8 +87,7 @@ def _pair(one: MeasuredPair) -> dict[str, Any]:
         },
         "as_direct": {arm: round(float(value), 4) for arm, value in zip(one.arms, one.as_direct, strict=True) if value},
         "scores": {
-            way: [None if not math.isfinite(value) else float(f"{value:.6g}") for value in some]
-            for way, some in one.scores.items()
+            way: [value if math.isfinite(value) else None for value in some] for way, some in one.scores.items()
         },
     }
 

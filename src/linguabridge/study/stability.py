@@ -30,6 +30,7 @@ from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.progress import Reporter
 from linguabridge.ranking import content_key
 from linguabridge.settings import Settings
+from linguabridge.study.regret import drawn_shares, over_pairs
 from linguabridge.study.settings import StudySettings
 from linguabridge.tables import new_table
 from linguabridge.texts import load_text
@@ -37,7 +38,6 @@ from linguabridge.words import interval, number
 
 RATES = (0.005, 0.01, 0.02, 0.05)
 HALVINGS = 50
-SAMPLES = 2000  # of pairs, for intervals
 FEWEST_FOR_AN_INTERVAL = 5  # pairs; a bootstrap over fewer is far too narrow
 ESTIMATORS: Mapping[str, dict[str, Any]] = {"cka": {}, "reference": {"reference": True}}
 
@@ -118,9 +118,8 @@ class Stability:
             return None
         if len(found) < FEWEST_FOR_AN_INTERVAL:
             return Mean(float(np.mean(found)), None, None, len(found))
-        drawn = np.random.default_rng(seed).choice(found, size=(SAMPLES, len(found))).mean(axis=1)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Mean(float(np.mean(found)), float(low), float(high), len(found))
+        one = over_pairs(np.array(found), drawn_shares(len(found), np.random.default_rng(seed)))
+        return Mean(one.value, max(one.low, -1.0), min(one.high, 1.0), len(found))  # they are correlations
 
     @property
     def measures(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def policies_table(one: Analysis) -> Table:
         "chain: several bridges in one prompt, two where source and target are among the four fixed ones. vote: "
         "likelihoods of separate prompts summed. or direct: bridged only where it did better than direct on the other "
         "half of the words. tried: direct, English, english-or-hop and chain of 3 tried on the other half, the best "
-        "taken, much as recommend's check does."
+        "taken."
     )
     return table
 

@@ -164,7 +164,7 @@ def decision_sentences(main: Analysis) -> str:
 
 
 def _decided(one: Decisions) -> str:
-    name = "Always English" if one.policy == ENGLISH else f"'{one.policy}'"
+    name = "Always English (else French)" if one.policy == ENGLISH else f"'{one.policy}'"
     right = [
         f"{what} is right in {share(value)} of the cases in which it is said"
         for value, what in ((one.right_bridge, "'bridge'"), (one.right_direct, "'directly'"))
