@@ -179,7 +179,7 @@ def test_transformers_serve_with_a_tiny_model(
             engine.option_scores("x", LETTERED[:1], [["A", "B"]])
         with pytest.raises(EndpointError, match=r"rejects a request for 'other'.*pinned to"):
             open_endpoint(url, "other", chat=False, cache=answers)
-        # The tokenizer has no chat template. Asked again, since the server at times resets a connection where it failed.
+        # The tokenizer has no chat template. Asked again: the server at times resets a connection where it failed.
         with pytest.raises(EndpointError, match=r"fails \(500"):
             open_endpoint(url, str(folder), chat=True, cache=answers, max_retries=3)
 
