@@ -33,7 +33,6 @@ from linguabridge.settings import (
     FALLBACK,
     FEWEST_CHECK,
     FEWEST_PROBES,
-    HUB,
     Settings,
     check_pair,
 )
@@ -316,9 +315,9 @@ def _check(
     if not settings.check:
         return None
     pair_codes = (source.code, target.code)
-    hub = (HUB,) if HUB not in pair_codes else ()
     chain = tuple(code for code in CHAIN if code not in pair_codes)[:CHAINED_BRIDGES]
-    codes = dict.fromkeys(way for way in (hub, (first,) if first else (), chain) if way)
+    # The fixed bridge, English or the next, is what everybody would take.
+    codes = dict.fromkeys(way for way in (chain[:1], (first,) if first else (), chain) if way)
     ways = [tuple(map(languages.parse, way)) for way in codes]
     glosses: dict[str, dict[str, Sequence[str]]] = {}
     for bridge in {one for way in ways for one in way}:
