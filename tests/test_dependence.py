@@ -58,6 +58,56 @@ def test_float32_is_within_1e5_of_the_naive_loop() -> None:
     np.testing.assert_allclose(dependence.cka_pairs(x, y), naive_cka(x.astype(float), y.astype(float)), atol=1e-5)
 
 
+def _values(kind: str, size: int, rng: np.random.Generator) -> np.ndarray:
+    normal = rng.normal(size=size)
+    return {
+        "normal": normal,
+        "heavy tails": normal**5,
+        "far from 0": 1000 + 1e-3 * normal,
+        "two groups": np.where(normal > 0, 5, -5) + 0.1 * normal,
+        "steps": np.round(2 * normal),
+        "mostly 0": np.where(normal > 1, normal, 0),
+        "seldom": np.where(np.arange(size) < 2, normal, 0),
+        "equal": np.full(size, 3.7),
+    }[kind]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [4, 9, 97, 240, 501])
+@pytest.mark.parametrize(
+    "kind", ["normal", "heavy tails", "far from 0", "two groups", "steps", "mostly 0", "seldom", "equal"]
+)
+def test_bandwidths_are_the_median_of_all_distances(kind: str, size: int, dtype: type) -> None:
+    rng = np.random.default_rng(size)
+    rows = np.stack([rng.permutation(_values(kind, size, rng)).astype(dtype) for _ in range(5)])
+    found = dependence.bandwidths(torch.from_numpy(rows)).numpy()
+    for row, sigma in zip(rows, found, strict=True):
+        distances = sorted(abs(row[a] - row[b]) for a in range(size) for b in range(a + 1, size))
+        median = distances[(len(distances) - 1) // 2]
+        if median > 0:
+            assert sigma == median
+        else:
+            mean = np.mean(np.array(distances, dtype=np.float64))
+            assert sigma == pytest.approx(mean if mean > 0 else 1, rel=1e-6)
+
+
+def test_distances_outside_of_the_bracket_are_not_all_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    every = dependence._distances
+    monkeypatch.setattr(dependence, "_distances", lambda row: looked.append(len(row)) or every(row))
+    dependence.bandwidths(torch.from_numpy(np.random.default_rng(0).normal(size=(20, 500))))
+    assert max(looked) < 100
+
+
+def test_sums_of_kernels_are_those_of_the_pairs() -> None:
+    rng = np.random.default_rng(10)
+    x, y = rng.normal(size=(150, 30)), rng.normal(size=(3, 30))
+    sums = [dependence.summed_unit_kernel(torch.from_numpy(rows)) for rows in (x, y)]
+    assert float((sums[0] * sums[1]).sum()) == pytest.approx(naive_cka(x, y).sum(), rel=1e-9)
+    for one in sums:
+        np.testing.assert_allclose(one.sum(0), 0, atol=1e-10)
+
+
 @pytest.mark.parametrize("estimator", ["cka", "reference"])
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch, estimator: str) -> None:
     rng = np.random.default_rng(2)

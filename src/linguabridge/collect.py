@@ -230,10 +230,10 @@ def _statistics(
             here = here[..., part.tokens]
         # One pass writes 0/1 as floats, then two matrix products sum over the tokens that count: several times
         # cheaper than boolean sums. Sums of 0/1 are exact in float32 up to 2**24 tokens a batch.
-        if scratch.shape != values.shape or scratch.device != values.device:
-            scratch = torch.empty(values.shape, dtype=torch.float32, device=values.device)
-        torch.gt(values, 0, out=scratch)
-        found.append((part, here @ scratch, here @ values.float(), here.sum(-1)))
+        if scratch.numel() < values.numel() or scratch.device != values.device:
+            scratch = torch.empty(values.numel(), dtype=torch.float32, device=values.device)
+        above = torch.gt(values, 0, out=scratch[: values.numel()].view(values.shape))
+        found.append((part, here @ above, here @ values.float(), here.sum(-1)))
 
     def run(batch: Batch) -> None:
         nonlocal weights, tokens

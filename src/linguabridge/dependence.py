@@ -13,14 +13,15 @@ Two estimators, both built from Gaussian kernels over the scalar activations of 
     The published code's measure with its flaws (docs/method.md names them), for comparison: one pooled bandwidth on the
     scale of whole rows, centring on one side, mean of row and column maxima. It is not an estimate of HSIC.
 
-Every value for a pair is an inner product of two S × S kernels (S probes), so all pairs together are one matrix product
-of flattened kernels, (n1 × S²)(S² × n2), taken in tiles of bounded memory: never a loop over pairs.
+Every value for a pair is an inner product of two kernels over S probes, so all pairs together are one matrix product of
+kernels laid out flat, taken in tiles of bounded memory: never a loop over pairs. Kernels are symmetric with a diagonal
+of 0, so their upper triangles do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ Activations = NDArray[np.floating] | Tensor
 
 CONSTANT = {torch.float32: 1e-4, torch.float64: 1e-9}  # norm of a centred kernel under which it is rounding only
 TILE_BYTES = 128 * 2**20  # kernels held at once, for each side
+_SUMMED = 64  # kernels added up before their sum joins the float64 one
+_BRACKETING = 48  # values of a neuron whose distances bracket the median of all
 
 
 def score(x: Activations, y: Activations, *, estimator: str = "cka") -> float:
@@ -77,17 +80,16 @@ def cka_pairs(x: Activations, y: Activations) -> NDArray[np.float64]:
     out = np.empty((len(x_rows), len(y_rows)))
     step = _tile_rows(x_rows.shape[1], x_rows.element_size())
     for i in range(0, len(x_rows), step):
-        k = unit_kernels(x_rows[i : i + step]).flatten(1)
+        k = unit_kernels(x_rows[i : i + step])
         for j in range(0, len(y_rows), step):
             # X against itself: the tile is at hand.
-            same = y_rows is x_rows and i == j
-            m = k if same else unit_kernels(y_rows[j : j + step]).flatten(1)
+            m = k if y_rows is x_rows and i == j else unit_kernels(y_rows[j : j + step])
             out[i : i + step, j : j + step] = (k @ m.T).double().cpu().numpy()
     return out
 
 
 def unit_kernels(rows: Tensor) -> Tensor:
-    """U-centred Gaussian kernels, scaled so that the inner product of two of them is their debiased CKA.
+    """U-centred Gaussian kernels, laid out flat: the inner product of two of them is their debiased CKA.
 
     The kernel of a neuron over pairs of probes (a, b) is exp(−(x_a − x_b)² / 2σ²) with σ of :func:`bandwidths`.
 
@@ -95,23 +97,21 @@ def unit_kernels(rows: Tensor) -> Tensor:
         rows: activations of shape (n neurons, S probes).
 
     Returns:
-        Tensor of shape (n, S, S) of the rows' type. All zero for a constant neuron.
+        Tensor of shape (n, S(S − 1)/2) of the rows' type: pairs a < b, times √2 for the pairs b < a that are left out.
+        All zero for a constant neuron.
     """
     probes = rows.shape[1]
-    scaled = rows / (bandwidths(rows) * math.sqrt(2))[:, None]
-    out = torch.empty(len(rows), probes, probes, dtype=rows.dtype, device=rows.device)
-    # One neuron after another, so that the passes over its kernel find it in the processor's cache.
-    for row, kernel in zip(scaled, out, strict=True):
-        torch.sub(row[:, None], row[None, :], out=kernel)
-        flat = u_centre(kernel.square_().neg_().exp_()).view(-1)
-        norm = torch.dot(flat, flat).sqrt()  # several times faster than norm()
-        # A constant neuron's kernel is all ones; U-centring leaves only rounding of it.
-        kernel.mul_(torch.where(norm > CONSTANT[rows.dtype], 1 / norm, 0.0))
+    first, second = torch.triu_indices(probes, probes, 1, device=rows.device)
+    upper = first * probes + second
+    out = torch.empty(len(rows), len(upper), dtype=rows.dtype, device=rows.device)
+    for flat, (kernel, scale) in zip(out, _centred_kernels(rows), strict=True):
+        torch.index_select(kernel.view(-1), 0, upper, out=flat)
+        flat.mul_(scale * math.sqrt(2))
     return out
 
 
 def summed_unit_kernel(rows: Tensor) -> Tensor:
-    """Sum over neurons of :func:`unit_kernels`, in tiles.
+    """Sum over neurons of their U-centred Gaussian kernels, each scaled to norm 1 (:func:`unit_kernels`).
 
     The mean CKA over all pairs of two sets is the inner product of their two sums, divided by n1 · n2: a ranking
     that only needs means keeps one S × S matrix per set.
@@ -123,10 +123,29 @@ def summed_unit_kernel(rows: Tensor) -> Tensor:
         Tensor of shape (S, S), float64.
     """
     total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64, device=rows.device)
-    step = _tile_rows(rows.shape[1], rows.element_size())
-    for i in range(0, len(rows), step):
-        total += unit_kernels(rows[i : i + step]).sum(0, dtype=torch.float64)
+    few = torch.zeros(total.shape, dtype=rows.dtype, device=rows.device)
+    for number, (kernel, scale) in enumerate(_centred_kernels(rows), 1):
+        few.addcmul_(kernel, scale)
+        if number % _SUMMED == 0 or number == len(rows):
+            total += few
+            few.zero_()
     return total
+
+
+def _centred_kernels(rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """U-centred kernel of one neuron after another, and what scales it to norm 1 (0 for a constant neuron).
+
+    One (S, S) tensor is written again and again, so that all passes over it find it in the processor's cache.
+    """
+    probes = rows.shape[1]
+    scaled = rows / (bandwidths(rows) * math.sqrt(2))[:, None]
+    kernel = torch.empty(probes, probes, dtype=rows.dtype, device=rows.device)
+    for row in scaled:
+        torch.sub(row[:, None], row[None, :], out=kernel)
+        flat = u_centre(kernel.square_().neg_().exp_()).view(-1)
+        norm = torch.dot(flat, flat).sqrt()  # several times faster than norm()
+        # A constant neuron's kernel is all ones; U-centring leaves only rounding of it.
+        yield kernel, torch.where(norm > CONSTANT[rows.dtype], 1 / norm, 0.0)
 
 
 def bandwidths(rows: Tensor) -> Tensor:
@@ -142,19 +161,51 @@ def bandwidths(rows: Tensor) -> Tensor:
         Tensor of shape (n,), in the units of the activations, positive.
     """
     ordered = np.sort(rows.cpu().numpy(), axis=1)
-    n = ordered.shape[1]
-    # All distances, one lag of the sorted values after another: no indices, no absolute values. numpy's partition is
-    # several times faster than torch's median.
-    gaps = np.empty((len(ordered), n * (n - 1) // 2), dtype=ordered.dtype)
-    start = 0
-    for lag in range(1, n):
-        np.subtract(ordered[:, lag:], ordered[:, :-lag], out=gaps[:, start : start + n - lag])
-        start += n - lag
-    middle = (gaps.shape[1] - 1) // 2  # the lower of two middle values
-    gaps.partition(middle, axis=1)
-    median = gaps[:, middle]
-    sigma = np.where(median > 0, median, gaps.mean(axis=1))
-    return torch.from_numpy(np.where(sigma > 0, sigma, 1).astype(ordered.dtype)).to(rows.device)
+    sigma = np.array([_median_distance(row) or _mean_distance(row) or 1 for row in ordered], dtype=ordered.dtype)
+    return torch.from_numpy(sigma).to(rows.device)
+
+
+def _median_distance(row: NDArray[np.floating]) -> float:
+    """Median of the distances between the values of a sorted row; the lower of two middle values.
+
+    The distances between some of the values bracket it. Only those in the bracket are looked at, the others counted: a
+    value's distances grow along the row.
+    """
+    n = len(row)
+    middle = (n * (n - 1) // 2 - 1) // 2
+    some = _distances(row[:: n // _BRACKETING]) if n > 2 * _BRACKETING else row[:0]
+    if len(some):
+        some.sort()
+        lowest, highest = some[int(0.44 * len(some))], some[int(0.56 * len(some))]
+        after = np.arange(1, n + 1)
+        start = np.maximum(np.searchsorted(row, row + lowest), after)
+        stop = np.maximum(np.searchsorted(row, row + highest, side="right"), start)
+        below, inside = int((start - after).sum()), stop - start
+        if below <= middle < below + inside.sum():
+            first = np.repeat(start - np.cumsum(inside) + inside, inside)
+            between = row[np.arange(len(first)) + first] - np.repeat(row, inside)
+            between.partition(middle - below)
+            found = between[middle - below]
+            # Sums above are rounded, so a distance next to the bracket's ends may be on the wrong side of it.
+            under = (row[start - 1] - row)[start > after]
+            over = row[stop[stop < n]] - row[stop < n]
+            if under.max(initial=found) <= found <= over.min(initial=found):
+                return float(found)
+    every = _distances(row)
+    every.partition(middle)
+    return float(every[middle])
+
+
+def _mean_distance(row: NDArray[np.floating]) -> float:
+    """Mean of the distances between the values of a sorted row."""
+    n = len(row)
+    times = 2 * np.arange(n) - n + 1  # a value is subtracted from all above it, and all below it from it
+    return float(((row - row[0]) * times).sum(dtype=np.float64)) / (n * (n - 1) / 2)
+
+
+def _distances(row: NDArray[np.floating]) -> NDArray[np.floating]:
+    """All distances between the values of a sorted row, in any order."""
+    return np.concatenate([row[lag:] - row[:-lag] for lag in range(1, len(row))])
 
 
 def u_centre(kernels: Tensor) -> Tensor:
@@ -172,10 +223,9 @@ def u_centre(kernels: Tensor) -> Tensor:
     n = kernels.shape[-1]
     kernels.diagonal(dim1=-2, dim2=-1).zero_()
     rows = kernels.sum(-1)
-    total = rows.sum(-1)
-    kernels -= rows[..., :, None] / (n - 2)
-    kernels -= rows[..., None, :] / (n - 2)
-    kernels += (total / ((n - 1) * (n - 2)))[..., None, None]
+    rows = rows / (n - 2) - rows.sum(-1, keepdim=True) / (2 * (n - 1) * (n - 2))
+    kernels -= rows[..., :, None]
+    kernels -= rows[..., None, :]
     kernels.diagonal(dim1=-2, dim2=-1).zero_()
     return kernels
 

@@ -134,7 +134,7 @@ def hsic(
 
 def _languages_at_once(neurons: int, concepts: int) -> int:
     """Number of languages, of at most so many neurons, whose kernels and sums fit in memory twice."""
-    matrices = _BYTES // (2 * 4 * concepts**2)  # of float32
+    matrices = _BYTES // (4 * concepts * (concepts - 1))  # float32; halves of symmetric kernels, held twice
     # n languages need n · neurons kernels and n² sums
     return max(1, int((np.sqrt(neurons**2 + 4 * matrices) - neurons) / 2))
 
@@ -147,11 +147,11 @@ class _Kernels:
 
         from linguabridge.dependence import unit_kernels
 
-        self.kernels = unit_kernels(torch.from_numpy(np.ascontiguousarray(rows[own]))).flatten(1)
+        self.kernels = unit_kernels(torch.from_numpy(np.ascontiguousarray(rows[own])))
         self.members = torch.from_numpy(np.ascontiguousarray(members[:, own]))
 
     def summed(self, others: range) -> torch.Tensor:
-        """Sum of the kernels of the neurons shared with each of these languages, shape (languages, concepts²)."""
+        """Sum of the kernels of the neurons shared with each of these languages, shape (languages, pairs of concepts)."""
         return self.members[others[0] : others[-1] + 1] @ self.kernels
 
 
@@ -159,6 +159,6 @@ def _products(left: list[_Kernels], right: list[_Kernels], first: range, second:
     """Inner product of the sums of s over O(s, t) and of t over O(s, t), shape (left, right)."""
     import torch
 
-    of_left = torch.stack([one.summed(second) for one in left])  # (left, right, concepts²)
-    of_right = torch.stack([one.summed(first) for one in right])  # (right, left, concepts²)
+    of_left = torch.stack([one.summed(second) for one in left])  # (left, right, pairs of concepts)
+    of_right = torch.stack([one.summed(first) for one in right])  # (right, left, pairs)
     return np.asarray(torch.einsum("stn,tsn->st", of_left, of_right).double().numpy())
