@@ -21,7 +21,7 @@ from linguabridge.languages import parse
 from linguabridge.lexicons import load_file, normalise_word, split
 from linguabridge.model import ModelOptions, open_model
 from linguabridge.ranking import STANDS_OUT
-from linguabridge.recommendation import Recommendation, recommend
+from linguabridge.recommendation import Recommendation, materials, recommend
 from linguabridge.settings import FEWEST_CHECK, Settings
 from linguabridge.texts import load_text
 
@@ -96,9 +96,25 @@ def test_no_check_word_is_among_the_words_that_were_profiled(run: Run, tmp_path:
         load_file(file, parse("en"), parse("sw")).pair(parse("en"), parse("sw")), probes=40, check=200, seed=0
     )
     assert read & {normalise_word(entry.source) for entry in drawn.check}  # the lexicon alone would let them pass
-    found = run(lexicon=str(file), check=50)
+    found = run(lexicon=str(file), check=30)  # there are as many others
     assert found.check is not None
+    assert found.check.n == 30
     assert not read & {normalise_word(item.source) for item in found.check.arms[0].items}
+
+
+def test_a_small_lexicon_keeps_its_check_words_and_the_texts_lose_them(tmp_path: Path) -> None:
+    english = [line for line in load_text(None, parse("en"), 0).lines() if line.isalpha()][:180]
+    file = tmp_path / "small.tsv"
+    file.write_text("\n".join(["en\tx-own", *(f"{word}\t{word[::-1]}q" for word in english)]), "utf-8")
+    found = materials(
+        parse("en"), parse("x-own"), (parse("fr"),), Settings(lexicon=str(file), probes=40), Cache(tmp_path)
+    )
+    pair = load_file(file, parse("en"), parse("x-own")).pair(parse("en"), parse("x-own"))
+    assert len(found.drawn.check) == len(split(pair, probes=40, check=200, seed=0).check) > 20
+    asked = {normalise_word(word) for entry in found.drawn.check for word in (entry.source, *entry.targets)}
+    for code in ("en", "x-own"):
+        assert not asked & {normalise_word(line) for line in found.texts[code].lines()}
+    assert found.texts["fr"].sha256 == load_text(None, parse("fr"), 0).sha256
 
 
 def test_every_arm_has_the_same_items(result: Recommendation) -> None:

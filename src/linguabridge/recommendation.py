@@ -36,7 +36,7 @@ from linguabridge.settings import (
     Settings,
     check_pair,
 )
-from linguabridge.texts import Text, lines_read, load_text, unread
+from linguabridge.texts import Text, lines_read, load_text, unread, without
 from linguabridge.understood import Probes
 
 
@@ -245,7 +245,11 @@ def materials(
     )
     pair = lexicon.pair(source, target)
     texts, kept, notes = _texts(source, target, candidates, lexicon, settings)
-    return Materials(lexicon, pair, texts, kept, _draw(pair, texts, settings), notes)
+    drawn = _draw(pair, texts, settings)
+    # What is checked has not been read: of a small lexicon the text loses these words, not the check.
+    held = {normalise_word(word) for entry in drawn.check for word in (entry.source, *entry.targets)}
+    texts |= {one.code: without(texts[one.code], held) for one in (source, target)}
+    return Materials(lexicon, pair, texts, kept, drawn, notes)
 
 
 def _texts(
@@ -269,9 +273,12 @@ def _texts(
 
 
 def _draw(pair: PairEntries, texts: Mapping[str, Text], settings: Settings) -> Split:
-    """Probes and check entries; no check word is a line of the texts that were profiled."""
+    """Probes and check entries; where there are enough without, no check word is a line of a word list that is read."""
     drawn = split(pair, probes=settings.probes, check=len(pair.entries), seed=settings.seed)
-    check = unread(drawn.check, (texts[code] for code in (pair.source.code, pair.target.code)))[: settings.check]
+    check = unread(drawn.check, (texts[code] for code in (pair.source.code, pair.target.code)))
+    if len(check) < settings.check:
+        check = list(drawn.check)
+    check = check[: settings.check]
     wanting = "lower --probes, add entries, choose another --lexicon, or"
     if len(drawn.probes) < FEWEST_PROBES:
         raise InputError(

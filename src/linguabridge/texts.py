@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +90,14 @@ def unread(entries: Iterable[Entry], texts: Iterable[Text]) -> list[Entry]:
         for entry in entries
         if not seen & {normalise_word(entry.source), *(normalise_word(word) for word in entry.targets)}
     ]
+
+
+def without(text: Text, words: Collection[str]) -> Text:
+    """The same word list without some words, given normalised; running text stays as it is."""
+    if not text.words:
+        return text
+    lines = [line for line in text.lines() if normalise_word(line) not in words]
+    return _held(text.language, text.source, lines, words=True)
 
 
 def load_text(

@@ -151,7 +151,7 @@ class _Kernels:
         self.members = torch.from_numpy(np.ascontiguousarray(members[:, own]))
 
     def summed(self, others: range) -> torch.Tensor:
-        """Sum of the kernels of the neurons shared with each of these languages, shape (languages, pairs of concepts)."""
+        """Sum of the kernels of the neurons shared with each of these, shape (languages, pairs of concepts)."""
         return self.members[others[0] : others[-1] + 1] @ self.kernels
 
 
