@@ -51,7 +51,7 @@ def test_the_default_has_been_studied() -> None:
     assert found is not None
     body = json.loads((FOLDERS[0] / STUDY).read_text("utf-8"))
     names = {len(one["pairs"]): one["name"] for one in body["analyses"]}
-    assert found.chosen_on == (names[found.pairs] != "reported")
+    assert found.pair_set == names[found.pairs]
     assert found.regret[1] <= found.regret[0] <= found.regret[2]
 
 

@@ -134,6 +134,7 @@ def why(result: Recommendation) -> str:
 def trust(result: Recommendation) -> str:
     """How reliable the way of choosing was where it could be checked."""
     from linguabridge.choosing.reliability import reliability
+    from linguabridge.study.sets import DEVELOPMENT_SET, REPORTED_SET
 
     weights = str(result.identity.get("weights"))
     words = result.settings.bridge_words
@@ -142,9 +143,10 @@ def trust(result: Recommendation) -> str:
         return f"How reliable '{result.chosen.way}' is has not been studied; `linguabridge study` measures it."
     where = "this model" if known.weights == weights else f"another model ({known.model})"
     whose = "the model's own bridge words" if known.bridge_words == OWN else "dictionary words as bridge words"
-    fresh = (
-        ", some of them those that the default was chosen on," if known.chosen_on else " that nothing was chosen on,"
-    )
+    fresh = {
+        REPORTED_SET: " that nothing was chosen on,",
+        DEVELOPMENT_SET: ", all of them among those that the default was chosen on,",
+    }.get(known.pair_set, ", some of them those that the default was chosen on,")
     lost = f"{number(known.regret[0])} MRR" if known.regret[0] > 0.0005 else "no measurable amount"
     against = (
         ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from linguabridge.study.sets import REPORTED_SET, main_set
+from linguabridge.study.sets import main_set
 from linguabridge.study.shipped import STUDY, shipped_studies
 
 
@@ -20,7 +20,8 @@ class Reliability:
         weights: hash of its weights.
         bridge_words: whose words stood in the prompt.
         pairs: that the figures are of.
-        chosen_on: whether the way was chosen on these very pairs.
+        pair_set: which pairs these are (:mod:`linguabridge.study.sets`): nothing was chosen on reported ones, the default
+            on those for development.
         regret: MRR lost against the best single bridge, with its 95 % interval.
         over_english: MRR gained over always English, or French or the next where English is in the pair.
     """
@@ -29,7 +30,7 @@ class Reliability:
     weights: str
     bridge_words: str
     pairs: int
-    chosen_on: bool
+    pair_set: str
     regret: tuple[float, float, float]
     over_english: tuple[float, float, float]
 
@@ -69,7 +70,7 @@ def _of(body: dict[str, Any], way: str) -> Reliability | None:
         weights=body["identity"]["weights"],
         bridge_words=body["settings"]["bridge_words"],
         pairs=len(by_set[name]["pairs"]),
-        chosen_on=name != REPORTED_SET,
+        pair_set=name,
         regret=three(row["regret"]),
         over_english=three(row["over_english"]),
     )
