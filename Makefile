@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 DATA ?= ../shared/data
 
-.PHONY: demo spectrum evaluate test test-long lint bench screenshot lexicon families clean
+.PHONY: demo spectrum evaluate test test-long lint docs bench screenshot lexicon families clean
 
 demo: $(VENV)/.demo
 	$(BIN)/linguabridge recommend ar he --out runs/ar-he
@@ -34,6 +34,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation as a site, in site/.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # What it measures, and how, stands in bench/__main__.py; the last results are in docs/benchmarks.md.
 bench: $(VENV)/.demo
