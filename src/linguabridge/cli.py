@@ -11,7 +11,10 @@ from rich.console import Console
 
 from linguabridge.commands.ablate import ablate
 from linguabridge.commands.ask import ask
+from linguabridge.commands.cache import cache_app
+from linguabridge.commands.doctor import doctor
 from linguabridge.commands.evaluate import evaluate
+from linguabridge.commands.examples import ROOT, epilog
 from linguabridge.commands.inspect import inspect_model
 from linguabridge.commands.languages import list_languages
 from linguabridge.commands.recommend import recommend
@@ -27,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    epilog=ROOT,
 )
 
 
@@ -64,8 +68,10 @@ for name, command in (
     ("ask", ask),
     ("languages", list_languages),
     ("inspect", inspect_model),
+    ("doctor", doctor),
 ):
-    app.command(name)(command)
+    app.command(name, epilog=epilog(name))(command)
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:

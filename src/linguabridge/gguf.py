@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONVERTER = 1  # raise when conversions made so far must be made again
-_DONE = "converted.json"
+DONE = "converted.json"  # written last, in a folder that is whole
+CONVERTING = ".converting-"  # how names of folders begin in which a conversion is under way
+
+
+def folder_of(cache: Cache, sha256: str) -> Path:
+    """Where the conversion of a GGUF file of this SHA-256 is kept; it need not be there."""
+    return cache.root / "models" / f"{sha256[:32]}-{CONVERTER}"
 
 
 def converted_folder(
@@ -43,8 +49,8 @@ def converted_folder(
         ModelError: the file cannot be read as GGUF, or transformers cannot read its architecture.
         CacheError: the cache cannot be written.
     """
-    folder = cache.root / "models" / f"{sha256[:32]}-{CONVERTER}"
-    if (folder / _DONE).exists():
+    folder = folder_of(cache, sha256)
+    if (folder / DONE).exists():
         return folder
     if file is not None:
         reporter.say(f"Checking {file.name}.")
@@ -52,9 +58,9 @@ def converted_folder(
     with cache.writing():  # reading the file has errors of its own, see _convert
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if (folder / _DONE).exists():
+            if (folder / DONE).exists():
                 return folder
-            prefix = f".converting-{sha256[:16]}-"
+            prefix = f"{CONVERTING}{sha256[:16]}-"
             for left_behind in folder.parent.glob(f"{prefix}*"):  # by a killed run; the lock is ours
                 shutil.rmtree(left_behind, ignore_errors=True)
             scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=prefix))
@@ -62,7 +68,7 @@ def converted_folder(
                 whole = scratch / "whole"
                 with reporter.step("Converting the GGUF file, once", 100) as advance, quiet_transformers():
                     _convert(provide(scratch), whole, advance)
-                (whole / _DONE).write_text(json.dumps({"gguf_sha256": sha256, "versions": versions()}))
+                (whole / DONE).write_text(json.dumps({"gguf_sha256": sha256, "versions": versions()}))
                 for file in whole.iterdir():
                     file.chmod(MODE)
                 whole.rename(folder)

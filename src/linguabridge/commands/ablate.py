@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
+from linguabridge.commands.completion import complete_language
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.commands.recommend import layers_range
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 
 def ablate(
-    source: Annotated[str, typer.Argument(help="Language of the words: ar, arb_Arab, Arabic…")],
-    target: Annotated[str, typer.Argument(help="Language of their translations.")],
+    source: Annotated[
+        str, typer.Argument(help="Language of the words: ar, arb_Arab, Arabic…", autocompletion=complete_language)
+    ],
+    target: Annotated[str, typer.Argument(help="Language of their translations.", autocompletion=complete_language)],
     model: Model = DEFAULT_MODEL_NAME,
     amplify: Annotated[float, typer.Option(help="Also amplify the shared neurons by this factor.")] = 2.0,
     draws: Annotated[int, typer.Option(help="Random sets of each kind for each set of neurons; 20 or more.")] = 20,
@@ -81,8 +84,6 @@ def ablate(
     """Switch off the neurons that two languages share, and see what becomes of translation and of the languages.
 
     Also amplified, and against neurons specific to either language; each against random neurons.
-
-    Examples: `linguabridge ablate ar he` · `linguabridge ablate fi hu --layers 6-12 --amplify 3 --out ./fi-hu`
     """
     from linguabridge.ablation.files import RESULT, check_folder, write_folder
     from linguabridge.ablation.settings import AblationSettings, asked_for, check_languages

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from linguabridge.commands.completion import complete_language
 from linguabridge.commands.engines import check_endpoint, open_engine
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 
 
 def ask(
-    source: Annotated[str, typer.Argument(help="Language of the text: ar, arb_Arab, Arabic…")],
-    target: Annotated[str, typer.Argument(help="Language of the answer.")],
+    source: Annotated[
+        str, typer.Argument(help="Language of the text: ar, arb_Arab, Arabic…", autocompletion=complete_language)
+    ],
+    target: Annotated[str, typer.Argument(help="Language of the answer.", autocompletion=complete_language)],
     text: Annotated[str, typer.Argument(help="A word or a text; - to read it from standard input.")],
     bridge: Annotated[
         str | None,
@@ -57,10 +60,7 @@ def ask(
     trust_remote_code: Remote = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Send one word or text through the recommended bridge, and show both steps.
-
-    Examples: `linguabridge ask ar he قطة` · `linguabridge ask sw en "Habari ya asubuhi" --bridge fr`
-    """
+    """Send one word or text through the recommended bridge, and show both steps."""
     from linguabridge.settings import Settings, check_pair
 
     settings = Settings(candidates=several(candidates), check=0)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
+from linguabridge.commands.completion import complete_language
 from linguabridge.commands.engines import check_endpoint, open_engine
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    pairs: Annotated[list[str], typer.Argument(help="Pairs SOURCE:TARGET (ar:he sw:de), or one pair as two words.")],
+    pairs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pairs SOURCE:TARGET (ar:he sw:de), or one pair as two words.", autocompletion=complete_language
+        ),
+    ],
     task: Annotated[
         str,
         typer.Option(
@@ -128,11 +134,7 @@ def evaluate(
         typer.Option("--json", help="Also write the summary to a file; - for standard output, and nothing else there."),
     ] = None,
 ) -> None:
-    """Measure on real tasks whether going through a bridge language helps.
-
-    Examples: `linguabridge evaluate ar:he` · `linguabridge evaluate sw:de id:de --task bli,mrc,topics --data DIR
-    --limit 60`
-    """
+    """Measure on real tasks whether going through a bridge language helps."""
     from linguabridge.evaluation.settings import ARMS, EvaluationSettings, fixed_bridges, parse_pairs
     from linguabridge.settings import Settings, check_pair
 

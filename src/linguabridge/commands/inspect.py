@@ -8,14 +8,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from linguabridge.commands.completion import complete_model
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Remote, Taps
 from linguabridge.progress import TerminalReporter
 
 
 def inspect_model(
-    model: Annotated[str, typer.Argument(help="The embedded default, a Hugging Face id, a folder, or a GGUF file.")] = (
-        DEFAULT_MODEL_NAME
-    ),
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="The embedded default, a Hugging Face id, a folder, or a GGUF file.", autocompletion=complete_model
+        ),
+    ] = DEFAULT_MODEL_NAME,
     device: Device = "auto",
     dtype: Dtype = "auto",
     taps: Taps = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linguabridge.commands.completion import complete_model
 from linguabridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     str,
-    typer.Option(help="The embedded default, a Hugging Face id, a local folder, or a GGUF file.", show_default=True),
+    typer.Option(
+        help="The embedded default, a Hugging Face id, a local folder, or a GGUF file.",
+        show_default=True,
+        autocompletion=complete_model,
+    ),
 ]
 Device = Annotated[
     str,

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
+from linguabridge.commands.completion import complete_language
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
     Device,
@@ -30,8 +31,10 @@ from linguabridge.progress import TerminalReporter, recorded
 
 
 def recommend(
-    source: Annotated[str, typer.Argument(help="Language of the input: ar, arb_Arab, Arabic…")],
-    target: Annotated[str, typer.Argument(help="Language of the output.")],
+    source: Annotated[
+        str, typer.Argument(help="Language of the input: ar, arb_Arab, Arabic…", autocompletion=complete_language)
+    ],
+    target: Annotated[str, typer.Argument(help="Language of the output.", autocompletion=complete_language)],
     model: Model = DEFAULT_MODEL_NAME,
     candidates: Annotated[
         str | None,
@@ -100,10 +103,7 @@ def recommend(
         ),
     ] = None,
 ) -> None:
-    """Rank bridge languages for a pair by shared neurons, and check whether the best one helps.
-
-    Examples: `linguabridge recommend ar he` · `linguabridge recommend Swahili English --model ./my-model --json -`
-    """
+    """Rank bridge languages for a pair by shared neurons, and check whether the best one helps."""
     from linguabridge.settings import RESULT, Settings, check_pair
 
     settings = Settings(

@@ -23,10 +23,7 @@ def report(
         typer.Option(help="Folder for every figure as a file of its own, too: SVG, PDF, PNG, and its numbers."),
     ] = None,
 ) -> None:
-    """Make one HTML page of runs: answers in words, figures, and every item; it needs no network.
-
-    Examples: `linguabridge report ./evaluation` · `linguabridge report ./ar-he ./evaluation --out both.html`
-    """
+    """Make one HTML page of runs: answers in words, figures, and every item; it needs no network."""
     _check_out(out)
     if figures:
         check_folder(figures, "--figures")

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.padding import Padding
 
+from linguabridge.commands.completion import complete_language
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
     Device,
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 
 def spectrum(
     codes: Annotated[
-        list[str] | None, typer.Argument(metavar="LANG…", help="Languages to relate, three or more: ar he sw tl…")
+        list[str] | None,
+        typer.Argument(
+            metavar="LANG…",
+            help="Languages to relate, three or more: ar he sw tl…",
+            autocompletion=complete_language,
+        ),
     ] = None,
     all_lexicon: Annotated[
         bool, typer.Option("--all-lexicon", help="Every language that the built-in lexicon covers, 100 and more.")
@@ -74,10 +80,7 @@ def spectrum(
         typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
     ] = None,
 ) -> None:
-    """Show how a model relates languages to each other: matrices, a tree, a map, and how much of it is kinship.
-
-    Examples: `linguabridge spectrum ar he id tl fi hu sw` · `linguabridge spectrum --all-lexicon --out ./all`
-    """
+    """Show how a model relates languages to each other: matrices, a tree, a map, and how much of it is kinship."""
     from linguabridge.spectrum.settings import SpectrumSettings, check_languages
 
     if bool(codes) == all_lexicon:

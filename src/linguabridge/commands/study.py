@@ -85,9 +85,6 @@ def study(
 
     The default grid takes some four hours on two cores; a run that was stopped goes on. Two of them over different
     pairs may share a cache.
-
-    Examples: `linguabridge study` · `linguabridge study ar:he en:sw --words 60` · `linguabridge study --from
-    gemma-3-270m-dictionary`
     """
     from linguabridge.settings import WAYS_TO_CHOOSE
     from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs

@@ -23,10 +23,7 @@ def view(
     port: Annotated[int, typer.Option(help="Port of 127.0.0.1; by default a free one.", min=0, max=65535)] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address and open nothing.")] = False,
 ) -> None:
-    """Open the report of runs in the browser, and follow them while they go on; from this machine only.
-
-    Examples: `linguabridge view ./evaluation` · `linguabridge view ./ar-he ./evaluation --port 8000 --no-browser`
-    """
+    """Open the report of runs in the browser, and follow them while they go on; from this machine only."""
     from linguabridge.report.page import check_packages
     from linguabridge.report.viewer import serve
 
