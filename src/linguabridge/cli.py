@@ -82,7 +82,8 @@ def main() -> None:
     _State.debug = "--debug" in sys.argv  # wherever it stands
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
-        app()  # names wrong usage itself; typer brings its own click, whose exceptions have no public name
+        # Names wrong usage itself; typer brings its own click, whose exceptions have no public name.
+        app(prog_name="linguabridge")
     except LinguabridgeError as error:
         if _State.debug:
             Console(stderr=True).print_exception()
