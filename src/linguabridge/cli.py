@@ -15,6 +15,7 @@ from linguabridge.commands.cache import cache_app
 from linguabridge.commands.doctor import doctor
 from linguabridge.commands.evaluate import evaluate
 from linguabridge.commands.examples import ROOT, epilog
+from linguabridge.commands.export import export
 from linguabridge.commands.inspect import inspect_model
 from linguabridge.commands.languages import list_languages
 from linguabridge.commands.recommend import recommend
@@ -64,6 +65,7 @@ for name, command in (
     ("study", study),
     ("stability", stability),
     ("report", report),
+    ("export", export),
     ("view", view),
     ("ask", ask),
     ("languages", list_languages),

@@ -108,6 +108,12 @@ class Recommendation:
 
         return summary(self)
 
+    def tables(self) -> dict[str, Any]:
+        """Candidates, layers, arms and items of the check, as Arrow tables (docs/export.md has the columns)."""
+        from linguabridge.export.frames import recommendation_tables
+
+        return recommendation_tables(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
         from linguabridge.words import summary

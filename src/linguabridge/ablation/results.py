@@ -182,6 +182,12 @@ class Ablation:
 
         return summary(self)
 
+    def tables(self) -> dict[str, Any]:
+        """Changes and random controls, as Arrow tables (docs/export.md has the columns)."""
+        from linguabridge.export.frames import ablation_tables
+
+        return ablation_tables(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
         body = {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}

@@ -211,10 +211,15 @@ def _with_verdicts(result: Result) -> dict[str, Any]:
     return {**plain(result), "arms": arms}
 
 
-def _parquet(rows: Sequence[Row]) -> bytes:
+def items_table(rows: Sequence[Row]) -> pa.Table:
+    """A row for each item in each arm; columns as in docs/evaluate.md."""
     columns = [pa.array([_storable(getattr(row, field.name)) for row in rows], type=field.type) for field in SCHEMA]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _parquet(rows: Sequence[Row]) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), buffer, compression="zstd")
+    pq.write_table(items_table(rows), buffer, compression="zstd")
     return buffer.getvalue()
 
 

@@ -135,3 +135,9 @@ class Evaluation:
     results: tuple[Result, ...]
     rows: tuple[Row, ...]
     settings: dict[str, Any]
+
+    def tables(self) -> dict[str, Any]:
+        """Items and arms, as Arrow tables (docs/export.md has the columns)."""
+        from linguabridge.export.frames import evaluation_tables
+
+        return evaluation_tables(self)

@@ -198,6 +198,12 @@ class Spectrum:
 
         return summary(self)
 
+    def tables(self) -> dict[str, Any]:
+        """Pairs of languages, languages and neighbours, as Arrow tables (docs/export.md has the columns)."""
+        from linguabridge.export.frames import spectrum_tables
+
+        return spectrum_tables(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the values by layer, as JSON holds it; None for what is not defined."""
         body = {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in _ARRAYS}

@@ -54,6 +54,12 @@ class Study:
 
         return summary(self)
 
+    def tables(self) -> dict[str, Any]:
+        """Ranks, hops, ways of choosing and policies, as Arrow tables (docs/export.md has the columns)."""
+        from linguabridge.export.frames import study_tables
+
+        return study_tables(self)
+
     def to_dict(self, command: str = "") -> dict[str, Any]:
         """Everything but the ranks, as JSON holds it; None for what is not defined.
 

@@ -126,6 +126,12 @@ class Stability:
         """What :meth:`mean` knows."""
         return ("halves", "lexicons", *(f"{a:g}–{b:g}" for a, b in itertools.combinations(RATES, 2)))
 
+    def tables(self) -> dict[str, Any]:
+        """Agreement, pair by pair and on average, as Arrow tables (docs/export.md has the columns)."""
+        from linguabridge.export.frames import stability_tables
+
+        return stability_tables(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
         means = {e: {what: plain(self.mean(e, what)) for what in self.measures} for e in ESTIMATORS}
