@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_dir
+from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
@@ -64,6 +65,8 @@ class Cache:
         data, manifest_path = self._paths(kind, key)
         try:
             manifest = json.loads(manifest_path.read_text("utf-8"))
+            if digest(manifest["key"]) != digest(key) or not isinstance(manifest["facts"], dict):
+                raise ValueError("another artefact under this name, or none")
             arrays: Arrays = {}
             if manifest["sha256"] is not None:
                 content = data.read_bytes()
@@ -75,7 +78,7 @@ class Cache:
             return None
         except OSError as error:
             raise CacheError(f"The cache folder {self.root} cannot be read ({error.strerror}).") from error
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
             for path in (data, manifest_path):
                 with contextlib.suppress(OSError):
                     path.replace(path.with_name(path.name + ".damaged"))

@@ -286,7 +286,13 @@ def _tile_rows(probes: int, element_size: int) -> int:
 def _checked(x: Activations, y: Activations) -> tuple[Tensor, Tensor]:
     sides = []
     for name, value in (("x", x), ("y", y)):
-        rows = value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))
+        if not isinstance(value, Tensor):
+            value = np.ascontiguousarray(value)
+            if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
+                raise InputError(f"{name} holds values of type {value.dtype}; give real numbers, such as float32.")
+        rows = value if isinstance(value, Tensor) else torch.from_numpy(value)
+        if rows.is_complex():  # torch would drop the imaginary part without a word
+            raise InputError(f"{name} holds values of type {rows.dtype}; give real numbers, such as float32.")
         if rows.ndim != 2 or not len(rows):
             raise InputError(
                 f"{name} must be a matrix of (neurons, probes) with at least one neuron, not of shape "

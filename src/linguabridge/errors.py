@@ -1,11 +1,18 @@
 """The one kind of error that users see: a sentence that names the culprit and the way out."""
 
+from __future__ import annotations
+
 
 class LinguabridgeError(Exception):
     """Something the user can mend. The message is one sentence or two: what is wrong, and what to do about it.
 
-    The command line prints the message alone and exits with code 2; ``--debug`` adds the traceback.
+    The command line prints the message alone and exits with code 2; ``--debug`` adds the traceback. Line ends, control
+    characters and halves of characters, which file names and servers bring along, are written as escapes.
     """
+
+    def __str__(self) -> str:
+        """The message, in one line."""
+        return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in super().__str__())
 
 
 class InputError(LinguabridgeError):

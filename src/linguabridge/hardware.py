@@ -179,10 +179,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / 'config.json'} is damaged or cannot be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{folder / 'config.json'} is damaged: it holds no settings.")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{folder / 'config.json'} is damaged or cannot be read ({error}): download the model again."
+        ) from error
+    if not isinstance(config, dict) or not isinstance(config.get("text_config") or {}, dict):
+        raise ModelError(f"{folder / 'config.json'} is damaged: it holds no settings; download the model again.")
     return config
 
 

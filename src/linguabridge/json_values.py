@@ -41,7 +41,7 @@ def refuse_another(
         return
     try:
         there = asked_of(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is no {kind} and would be overwritten; choose another folder with --out.") from error
     other = sorted(key for key in {*there, *asked} if there.get(key) != asked.get(key))
     if other:
@@ -57,4 +57,6 @@ def write_json(file: Path, body: dict[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, (json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise InputError(f"{file} cannot be written ({error.strerror}).") from error
+        raise InputError(
+            f"{file} cannot be written ({error.strerror}); choose another place with --out or --json."
+        ) from error

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from linguabridge import languages
 from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, default_cache_dir, digest
-from linguabridge.errors import ClusterError
+from linguabridge.errors import ClusterError, InputError
 from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.profile import BlockedProfile, LanguageProfile, Profile, check_read, summed
@@ -405,6 +405,10 @@ def profile_languages(
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.
     """
+    if isinstance(codes, str):
+        raise InputError(f"Codes are a list of languages, not one text: ['{codes}'].")
+    if tokens < 1:
+        raise InputError(f"tokens={tokens}: neurons are read on 1 token or more.")
     cache = cache or Cache(default_cache_dir())
     lazy = open_model(model, cache=cache, reporter=reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)

@@ -23,6 +23,7 @@ from linguabridge import embedded
 from linguabridge.cache import Cache, write_atomically
 from linguabridge.errors import DownloadError, LinguabridgeError, ModelError, TooLongError
 from linguabridge.neurons import NeuronSpace
+from linguabridge.paths import exists, expanded, is_dir, is_file
 from linguabridge.progress import Reporter
 from linguabridge.quiet import quiet_transformers
 
@@ -99,7 +100,8 @@ class LanguageModel:
         window = getattr(config, "max_position_embeddings", None)
         if isinstance(window, int) and tokens > window:
             raise TooLongError(
-                f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {window:,} at most."
+                f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {window:,} at most; shorten "
+                "the text, or give fewer shots."
             )
 
     @cached_property
@@ -140,21 +142,21 @@ def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> Mod
     """
     reporter = reporter or Reporter()
     revision = None
-    path = Path(name).expanduser()
+    path = expanded(name)
     if not name.strip():
         raise ModelError(f"The model's name is empty; the default is {embedded.NAME}.")
-    if name == embedded.NAME and not path.exists():
+    if name == embedded.NAME and not exists(path):
         from linguabridge.gguf import converted_folder
 
         folder = converted_folder(cache, embedded.SHA256, embedded.assemble, reporter)
-    elif path.is_file():
+    elif is_file(path):
         if path.suffix.lower() != ".gguf":
             raise ModelError(f"{path} is a file but not a GGUF file; --model takes a folder, a .gguf file or a hub id.")
         from linguabridge.gguf import converted_folder
 
         sha256 = file_sha256(path, cache)
         folder = converted_folder(cache, sha256, lambda _scratch: path.resolve(), reporter, path)
-    elif path.is_dir():
+    elif is_dir(path):
         folder = path.resolve()  # workers on other machines have another working folder
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         folder, revision = _download(name)
@@ -193,7 +195,7 @@ def identify(name: str, folder: Path, revision: str | None, cache: Cache) -> Mod
     if index.is_file():
         try:
             wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{index} is damaged: it is no index of weight files; download it again.") from error
         missing = sorted(wanted - {file.name for file in weights})
         if missing:
@@ -234,7 +236,7 @@ def file_sha256(file: Path, cache: Cache) -> str:
         remembered = json.loads(entry.read_text("utf-8"))
         if remembered["state"] == state:
             return str(remembered["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass  # nothing remembered, or nothing readable: hash again
     try:
         with real.open("rb") as content:
@@ -321,7 +323,10 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
             if scratch:
                 scratch.cleanup()
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            raise ModelError(f"transformers cannot load {files.name}: {first}") from error
+            raise ModelError(
+                f"transformers cannot load {files.name}: {first.rstrip('.')}; see that its files are whole, or give "
+                "another --model."
+            ) from error
     model, loading = loaded
     if scratch:
         weakref.finalize(model, scratch.cleanup)

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from linguabridge.cache import MODE
+from linguabridge.errors import LinguabridgeError
 
 PLAIN_SECONDS = 10.0  # how often a log without a terminal gets a line
 PROGRESS = "progress.json"
@@ -175,10 +176,16 @@ class RecordingReporter(Reporter):
         self._steps_done = 0
         self._started = _now()
         self._begun = False
+        self._made: list[Path] = []  # folders, the innermost first
+        self._before: str | None = None  # what another run left
         self._last = 0.0
 
     def begin(self) -> None:
         """Record that the run goes on; called when it is certain that it may write into its folder."""
+        if not self._begun and self._folder is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._made = [one for one in (self._folder, *self._folder.parents) if not one.exists()]
+                self._before = (self._folder / PROGRESS).read_text("utf-8")
         self._begun = True
         self._write(RUNNING)
 
@@ -214,6 +221,19 @@ class RecordingReporter(Reporter):
         if self._begun or state == FINISHED:
             self._write(state)
 
+    def refused(self) -> None:
+        """Record how a run ended that could not be; one that had not come to its first step leaves no trace."""
+        if self._latest is not None:
+            self.end(STOPPED)
+        elif self._begun and self._folder is not None:
+            with contextlib.suppress(OSError):
+                if self._before is None:
+                    (self._folder / PROGRESS).unlink()
+                else:
+                    _replace(self._folder / PROGRESS, self._before)
+                for folder in self._made:
+                    folder.rmdir()
+
     def _write(self, state: str) -> None:
         if self._folder is None:
             return
@@ -248,6 +268,9 @@ def recorded(reporter: Reporter, folder: Path | None) -> Iterator[RecordingRepor
     recording = RecordingReporter(reporter, folder)
     try:
         yield recording
+    except LinguabridgeError:
+        recording.refused()
+        raise
     except BaseException:
         recording.end(STOPPED)
         raise

@@ -94,6 +94,7 @@ class Settings:
             )
         if self.tokens < FEWEST_TOKENS:
             raise InputError(f"--tokens {self.tokens} is too few to read neurons on; give at least {FEWEST_TOKENS}.")
+        check_seed(self.seed)
         check_bridge_words(self.bridge_words)
         if self.choose_by is not None and self.choose_by not in WAYS_TO_CHOOSE:
             raise InputError(f"Unknown way of choosing '{self.choose_by}': take one of {', '.join(WAYS_TO_CHOOSE)}.")
@@ -113,6 +114,16 @@ class Settings:
     def estimator_in_force(self) -> str:
         """The estimator asked for, or the default one."""
         return self.estimator or ("reference" if self.reference else "cka")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what random generators do not take.
+
+    Raises:
+        InputError: it is negative.
+    """
+    if seed < 0:
+        raise InputError(f"--seed {seed}: a seed is a whole number, 0 or more.")
 
 
 def check_bridge_words(name: str) -> None:

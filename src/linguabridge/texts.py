@@ -16,6 +16,7 @@ from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
+from linguabridge.paths import exists, expanded, is_dir, is_file
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
@@ -124,12 +125,14 @@ def load_text(
     """
     if where is None:
         return names_text(language, seed, lexicon, check_share=check_share)
+    if not where.strip():
+        raise InputError("--texts names no place; give a folder of plain text files, or leave it out for CLDR names.")
     if "{lang}" in where:
         return _file(language, _templated(where, language))
-    path = Path(where).expanduser()
-    if path.is_dir():
+    path = expanded(where)
+    if is_dir(path):
         return _file(language, _in_folder(path, language))
-    if path.exists():
+    if exists(path):
         raise InputError(
             f"--texts {where} is one file; give a folder with a file for each language, or a path with {{lang}} in it."
         )
@@ -144,9 +147,11 @@ def _held(language: Language, source: str, lines: list[str], *, words: bool = Fa
 
 
 def _templated(where: str, language: Language) -> Path:
-    path = Path(where.replace("{lang}", language.code)).expanduser()
-    if not path.is_file():
-        raise InputError(f"There is no text for {language.name}: {path} does not exist.")
+    path = expanded(where.replace("{lang}", language.code))
+    if not is_file(path):
+        raise InputError(
+            f"There is no text for {language.name}: {path} does not exist; name another place with --texts."
+        )
     return path
 
 
@@ -186,8 +191,12 @@ def _file(language: Language, given: Path) -> Text:
             raise InputError(f"{given} cannot be read ({error.strerror}).") from error
 
     whole = hashlib.sha256()
+    empty = True
     for line in lines():
         whole.update(line.encode() + b"\n")
+        empty = False
+    if empty:
+        raise InputError(f"{given} holds no text in {language.name}: fill it, or name another place with --texts.")
     return Text(language, str(given), lines, whole.hexdigest())
 
 

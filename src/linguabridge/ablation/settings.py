@@ -13,9 +13,10 @@ from linguabridge.families import are_kin, family_path
 from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.lape import SPECIFIC_RATE
 from linguabridge.profile import TOP_RATE
-from linguabridge.settings import FEWEST_TOKENS, HUB
+from linguabridge.settings import FEWEST_TOKENS, HUB, check_seed
 
 FEWEST_DRAWS = 20  # with which a one-sided p can fall below .05: 1 / 21
+MOST_DRAWS = 10_000
 FEWEST_WORDS, FEWEST_TEXT_TOKENS = 10, 100
 _CONTRASTS = ("fi", "sw", "ja", "tl")  # beside English, the first that is neither in the pair nor of a family with it
 
@@ -78,6 +79,9 @@ class AblationSettings:
                 f"--text-tokens {self.text_tokens} is too few to measure perplexity on; give at least "
                 f"{FEWEST_TEXT_TOKENS}."
             )
+        check_seed(self.seed)
+        if self.draws > MOST_DRAWS:
+            raise InputError(f"--draws {self.draws} would take days; give at most {MOST_DRAWS}.")
         if self.draws < FEWEST_DRAWS:
             raise InputError(
                 f"--draws {self.draws} is too few random sets for a p-value under .05; give at least {FEWEST_DRAWS}."

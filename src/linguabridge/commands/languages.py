@@ -31,7 +31,9 @@ def list_languages(
         rows, wanted = [row for row in rows if row[0] == exact], ""
     rows = [(one, n) for one, n in rows if any(wanted in text.casefold() for text in (one.code, one.name, one.endonym))]
     if not rows:
-        raise InputError(f"No language of the lexicon has '{query}' in its code or name.")
+        raise InputError(
+            f"No language of the lexicon has '{query}' in its code or name; `linguabridge languages` alone lists all."
+        )
     counted = "1 language" if len(rows) == 1 else f"{len(rows)} languages"
     table = Table(title=f"{counted}; names in the built-in lexicon (cldr), and whether MUSE has it")
     for name in ("code", "name", "own name", "cldr", "muse"):

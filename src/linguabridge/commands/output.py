@@ -26,8 +26,11 @@ def check_folder(folder: Path, option: str) -> None:
     Raises:
         InputError: it cannot; the message names the option to choose another with.
     """
-    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
+    try:
+        existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    except OSError:  # a name that is too long
+        existing = None
+    if existing is None or not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"{folder} is no folder that can be written; choose another with {option}.")
 
 

@@ -178,7 +178,7 @@ def layers_range(text: str | None) -> tuple[int, int] | None:
     """First and last layer of ``6-12``."""
     if text is None:
         return None
-    match = re.fullmatch(r"\s*(\d+)\s*(?:[-–:]\s*(\d+)\s*)?", text)
+    match = re.fullmatch(r"\s*(\d{1,9})\s*(?:[-–:]\s*(\d{1,9})\s*)?", text)
     if not match:
         raise InputError(f"--layers {text}: give the first and the last layer, counted from 0, such as 6-12.")
     first = int(match[1])

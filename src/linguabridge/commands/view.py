@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linguabridge.errors import InputError
+from linguabridge.paths import exists
 
 if TYPE_CHECKING:
     from linguabridge.report.shell import Watched
@@ -54,7 +55,7 @@ def watch(path: Path) -> Watched:
     from linguabridge.settings import RESULT
     from linguabridge.spectrum.files import SPECTRUM
 
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{path} does not exist; give the folder of a run (it is made when the run begins).")
     evaluation = (SUMMARY, ITEMS, MANIFEST)
     if not path.is_dir():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from linguabridge.engines.engine import GENERATED, LETTERS, TEXT
 from linguabridge.engines.server import Answer, Connection, LacksError, Server, UnreachableError
@@ -92,9 +93,13 @@ async def _served(to: Connection) -> list[str]:
         raise
     except EndpointError:
         return []  # why, if it matters, shows at the first question
-    listed = [one for one in body.get("data") or [] if isinstance(one, dict)]
-    names = [name for one in listed for name in (one.get("id"), *(one.get("aliases") or []))]
+    listed = [one for one in _list(body.get("data")) if isinstance(one, dict)]
+    names = [name for one in listed for name in (one.get("id"), *_list(one.get("aliases")))]
     return list(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _names_revision(model: str, answer: Answer) -> bool:

@@ -69,7 +69,7 @@ def open_endpoint(
         InputError: the address cannot be used as given.
     """
     if concurrency < 1:
-        raise InputError(f"At least one request must be under way at once, not {concurrency}.")
+        raise InputError(f"--concurrency {concurrency}: give 1 or more requests under way at once.")
     server = Server(
         base_address(url), model, chat, read_key(api_key_variable), api_key_variable, timeout, max_retries, concurrency
     )

@@ -154,7 +154,7 @@ class Connection:
         text = raw.text
         try:
             body = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             what = "a web page" if text.lstrip()[:1] == "<" else "something cut off, or no JSON"
             raise EndpointError(
                 f"{self.server.url} answers with {what}, not as OpenAI's API does; check the address, which usually "

@@ -17,11 +17,13 @@ from linguabridge.prompts import Prompt
 
 _NOISE = 0.1  # log-probabilities of one token may differ so much between requests of one server (batching, bfloat16)
 
+_LARGEST = 1e300  # JSON may hold whole numbers that no float does
+
 _Token = tuple[str, float]
 
 
 def _number(to: Connection, value: object) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value > 1e-3:
+    if not isinstance(value, int | float) or not -_LARGEST < value < 1e-3:  # NaN neither
         raise _missing(to)
     return float(value)
 
@@ -174,7 +176,9 @@ def _listed(logprobs: object) -> list[tuple[str, object]]:
     first = top[0] if isinstance(top, list) and top else None
     if isinstance(first, dict):
         return [(str(token), value) for token, value in first.items()]
-    return [(str(one.get("token")), one.get("logprob")) for one in first or [] if isinstance(one, dict)]
+    if not isinstance(first, list):
+        return []
+    return [(str(one.get("token")), one.get("logprob")) for one in first if isinstance(one, dict)]
 
 
 def _sum(values: Iterable[float]) -> float:

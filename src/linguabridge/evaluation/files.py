@@ -179,7 +179,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
             raise TypeError
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); write it with linguabridge evaluate.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no summary of linguabridge evaluate; choose another folder.") from error
     return dict(body)
 

@@ -86,6 +86,10 @@ def make_plans(
         InputError: something cannot be; the message says what to change.
         DownloadError: data could not be had.
     """
+    if not pairs:
+        raise InputError("There is no pair of languages to evaluate; give some, such as [('ar', 'he')].")
+    if wrong := [pair for pair in pairs if isinstance(pair, str) or len(pair) != 2]:
+        raise InputError(f"{wrong[0]!r} is no pair of languages; give source and target, such as ('ar', 'he').")
     parsed = list(dict.fromkeys(check_pair(source, target, settings.recommend) for source, target in pairs))
     fixed = [fixed_bridges(source, target, settings) for source, target, _ in parsed]
     tasks = [find_task(name) for name in dict.fromkeys(settings.tasks)]

@@ -117,7 +117,7 @@ def read_earlier(file: Path) -> Earlier:
             f"--recommendation {file} cannot be read ({error.strerror}): give a folder that `linguabridge recommend "
             "--out` wrote."
         ) from error
-    except (ValueError, KeyError, TypeError, InputError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError) as error:
         raise InputError(f"{file} is no result of `linguabridge recommend --out DIR`.") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +21,7 @@ _DELIMITERS = ("\t", ";", ",")  # on equal counts the earlier: a comma is the li
 _LONGEST_LINE = 10_000  # characters; a longer line is no dictionary entry
 _LONGEST_WORD = 200  # characters
 _LARGEST_FILE = 256 * 2**20  # bytes
+_MOST_LINES = 1_000_000  # takes minutes already; the largest dictionaries have a tenth of it
 _FORMAT = "a word list has two columns parted by tab, comma or semicolon, in UTF-8: WORD<tab>TRANSLATION"
 
 
@@ -119,9 +121,16 @@ def load_file(path: Path, source: Language, target: Language) -> FileLexicon:
         InputError: the file cannot be read, is no text, names other languages, or is for the larger part malformed.
     """
     content = _read(path)
+    text = _decode(content, path)
+    n_lines = text.count("\n") + text.count("\r") - text.count("\r\n")
+    if n_lines > _MOST_LINES:
+        raise InputError(
+            f"{path} has {n_lines:,} lines, and a word list is read up to {_MOST_LINES:,}: cut it down to the most "
+            "frequent words."
+        )
     lines = [
         (number, line)
-        for number, line in enumerate(re.split(r"\r\n|\r|\n", _decode(content, path)), 1)
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not lines:
@@ -150,7 +159,7 @@ def _read(path: Path) -> bytes:
             raise InputError(f"{path} is larger than {_LARGEST_FILE // 2**20} MiB: no word list is.")
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+        raise InputError(f"Cannot read {path} ({error.strerror or error}): give the file of a word list.") from error
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -227,10 +236,14 @@ def _fault(line: str, cells: Sequence[str], columns: dict[str, int]) -> str | No
 
 
 def _words(cells: Sequence[str], column: int) -> tuple[str, ...]:
-    """Give a cell's words: none where the line is short, or where there is nothing but punctuation."""
+    """Give a cell's words: none where the line is short, or has nothing but punctuation or marks on no letter."""
     if column >= len(cells):
         return ()
-    return tuple(word.strip() for word in cells[column].split("|") if normalise_word(word))
+    return tuple(word.strip() for word in cells[column].split("|") if _has_signs(normalise_word(word)))
+
+
+def _has_signs(word: str) -> bool:
+    return any(unicodedata.category(sign)[0] != "M" for sign in word)
 
 
 def _refusal(path: Path, n_lines: int, skipped: Sequence[SkippedLine]) -> str:

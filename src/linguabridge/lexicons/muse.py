@@ -149,9 +149,11 @@ def load_muse(folder: Path | None, *, cache_dir: Path, base_url: str = BASE_URL)
     try:
         found = frozenset(path.name for path in folder.iterdir() if _is_dictionary(path.name))
     except OSError as error:
-        raise InputError(f"Cannot read the MUSE folder {folder}: {error.strerror or error}.") from error
+        raise InputError(f"Cannot read the MUSE folder {folder} ({error.strerror or error}): {_WAY_OUT}.") from error
     if not found:
-        raise InputError(f"No MUSE dictionary in {folder}: its files are named like ar-en.txt or ar-en.0-5000.txt.")
+        raise InputError(
+            f"No MUSE dictionary in {folder}, whose files are named like ar-en.txt or ar-en.0-5000.txt: {_WAY_OUT}."
+        )
     return MuseLexicon(found, folder, cache_dir)
 
 

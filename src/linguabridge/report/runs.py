@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from linguabridge.errors import InputError
 from linguabridge.evaluation.files import SUMMARY
+from linguabridge.paths import is_dir
 from linguabridge.settings import RESULT
 from linguabridge.spectrum.files import SPECTRUM
 
@@ -45,7 +46,7 @@ def read_runs(path: Path) -> tuple[Run, ...]:
     Raises:
         InputError: there is none, or it is damaged.
     """
-    if not path.is_dir():
+    if not is_dir(path):
         return (_read_evaluation(path.parent),) if path.name == SUMMARY else (_read_file(path),)
     found = [_read_file(path / name) for name in (RESULT, SPECTRUM, STUDY) if (path / name).exists()]
     for one in found:

@@ -11,11 +11,13 @@ from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.profile import TOP_RATE
+from linguabridge.settings import check_seed
 
 FEWEST_LANGUAGES = 3
 RESERVED = ("family", "script", "tokens", "shuffled", "shuffled_jaccard")  # what a spectrum is compared with anyway
 BLOCKS, FEWEST_BLOCKS = 20, 10  # parts of each language's text, resampled for the support of branches
 FEWEST_TOKENS = 10 * BLOCKS
+MOST_SAMPLES = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class SpectrumSettings:
             raise InputError(f"--top-rate is a share of all neurons, between 0 and 1, not {self.top_rate}.")
         if self.concepts < 10:
             raise InputError(f"--concepts {self.concepts} is too few to compare languages on; give at least 10.")
+        if self.samples > MOST_SAMPLES:
+            raise InputError(f"--samples {self.samples} would take days; give at most {MOST_SAMPLES}.")
+        check_seed(self.seed)
         if self.samples < 100:
             raise InputError(f"--samples {self.samples} is too few to tell a branch's support; give at least 100.")
         names = [path.stem for path in self.distances]
@@ -68,6 +73,8 @@ def check_languages(codes: Sequence[str]) -> tuple[Language, ...]:
     Raises:
         InputError: an unknown one, or too few.
     """
+    if isinstance(codes, str):
+        raise InputError(f"Codes are a list of languages, not one text: ['{codes}'].")
     found = tuple(dict.fromkeys(map(languages.parse, codes)))
     if len(found) < FEWEST_LANGUAGES:
         raise InputError(f"A spectrum relates languages to each other: name at least {FEWEST_LANGUAGES} of them.")

@@ -17,6 +17,7 @@ from linguabridge.cache import Cache, default_cache_dir, write_atomically
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain, refuse_another, write_json
+from linguabridge.paths import exists
 from linguabridge.study.measured import MeasuredPair, Pair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings
@@ -101,7 +102,7 @@ def find_study(where: str) -> Path:
         InputError: neither.
     """
     shipped = shipped_studies()
-    if (Path(where) / STUDY).exists():
+    if exists(Path(where) / STUDY):
         return Path(where)
     if where in shipped:
         return shipped[where]
@@ -200,7 +201,7 @@ def _body(folder: Path) -> dict[str, Any]:
             raise ValueError("no study")
     except FileNotFoundError as error:
         raise InputError(f"There is no study in {folder}: {STUDY} does not exist.") from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no study; choose another folder.") from error
     return dict(body)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES
-from linguabridge.settings import DICTIONARY, WAYS_TO_CHOOSE, Settings, check_bridge_words
+from linguabridge.settings import DICTIONARY, WAYS_TO_CHOOSE, Settings, check_bridge_words, check_seed
 
 # Pairs of the paper's languages. Those for development were looked at while ways of choosing were made and a default
 # was picked; what is said of the ways rests on the others. A third of them and more have English as source or target.
@@ -61,6 +61,7 @@ class StudySettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be, in one sentence."""
         check_bridge_words(self.bridge_words)
+        check_seed(self.seed)
         for way in self.ways:
             Settings(tokens=self.tokens, probes=self.probes, choose_by=way)  # refuses what is unknown or too few
         if self.words < FEWEST_WORDS:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from importlib import import_module
-from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
 from linguabridge.errors import InputError
+from linguabridge.paths import expanded, is_file
 from linguabridge.tasks.task import Task
 
 NAMES = ("bli", "mrc", "nli", "math", "topics", "choice", "translate")
@@ -22,8 +22,8 @@ def find_task(name: str) -> Task:
     """
     if name in NAMES:
         return _checked(getattr(import_module(f"linguabridge.tasks.{name}"), "TASK", None), name)
-    path = Path(name).expanduser()
-    if path.suffix == ".py" and path.is_file():
+    path = expanded(name)
+    if path.suffix == ".py" and is_file(path):
         spec = importlib.util.spec_from_file_location(f"linguabridge_task_{path.stem}", path)
         assert spec is not None
         assert spec.loader is not None
@@ -31,10 +31,12 @@ def find_task(name: str) -> Task:
         try:
             spec.loader.exec_module(module)
         except Exception as error:
-            raise InputError(f"The task file {path} fails: {type(error).__name__}: {error}") from error
+            raise InputError(
+                f"The task file {path} fails: {type(error).__name__}: {error}; mend it and run again."
+            ) from error
         return _checked(getattr(module, "TASK", None), name)
     if path.suffix == ".py":
-        raise InputError(f"There is no task file {path}.")
+        raise InputError(f"There is no task file {path}; name one of {', '.join(NAMES)}, or a file that is there.")
     near = process.extractOne(name, NAMES, scorer=fuzz.ratio, score_cutoff=60)
     guess = f" Did you mean {near[0]}?" if near else ""
     raise InputError(

@@ -54,7 +54,7 @@ class Row:
             InputError: there is no such column, or it is no whole number.
         """
         value = self._value(column)
-        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", str(value).strip()):
+        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value).strip()):
             raise InputError(f"{self.where}: '{column}' must be a whole number.")
         return int(value)
 

@@ -1,0 +1,30 @@
+"""Questions about paths that users give, answered for any text.
+
+pathlib raises where a name is longer than the file system takes, or ``~name`` is nobody's home; such a path just does
+not exist.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def expanded(text: str) -> Path:
+    """The path with ``~`` put in, where there is such a home."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is such a folder."""
+    return os.path.isdir(path)  # noqa: PTH112

@@ -1,0 +1,76 @@
+"""Every bad input that somebody could think of ends in one sentence, with exit code 2, and leaves nothing behind.
+
+The inputs themselves stand in ``bad_rows.py`` and ``bad_inputs.py``; ``test_bad_calls.py`` has those of the Python
+interface, ``test_odd_inputs.py`` what looks bad and is not. What a server may answer is tested in
+``test_endpoint_failures.py``, more damage to models in ``test_model.py`` and ``test_gguf.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bad_inputs import Bad, World, make_world
+from bad_rows import ROWS
+from conftest import Ended
+
+Run = Callable[..., Ended]
+
+_TOLD = re.compile(r"(Loading|Checking|Ranking bridges|Pair \d+ of) .*")  # what is said of the work before it fails
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, tiny_model: Callable[[str], Path]) -> World:
+    return make_world(tmp_path_factory.mktemp("world"), tiny_model("llama"))
+
+
+def snapshot(*roots: Path) -> dict[Path, tuple[int, int] | None]:
+    """All files, with size and time of change, and all folders."""
+    found = [path for root in roots for path in root.rglob("*")]
+    return {one: (one.stat().st_size, one.stat().st_mtime_ns) if one.is_file() else None for one in found}
+
+
+def test_the_catalogue_has_a_row_for_every_command() -> None:
+    commands = {row.words[0] for row in ROWS}
+    assert commands >= {"recommend", "spectrum", "evaluate", "ablate", "study", "stability", "report", "view", "ask"}
+    assert commands >= {"languages", "inspect"}
+    assert len(ROWS) >= 80
+    assert all(row.culprit and row.way_out for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_bad_input_is_one_sentence_and_leaves_nothing(
+    row: Bad, run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    before = snapshot(world.root, tmp_path)
+    ended = run(*map(world.fill, row.words))
+    assert ended.code == 2, ended.err
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    if row.usage:
+        said = " ".join(re.sub(r"[│╭╰─╮╯]", " ", ended.err).split())
+    else:
+        *told, said = ended.err.splitlines()
+        assert all(map(_TOLD.fullmatch, told)), told
+        assert said.startswith("Error: ")
+        assert said.endswith((".", "?"))
+        assert said.isprintable()
+    assert row.culprit in said
+    assert row.way_out in said
+    assert snapshot(world.root, tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize("option", ["--out", "--json"])
+def test_a_folder_that_may_not_be_written_is_named(option: str, run: Run, world: World, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    ended = run("recommend", "en", "sw", "--model", world.model, "--lexicon", world.own, option, locked / "new")
+    assert ended.code == 2
+    assert "choose another with --out or --json" in ended.err
+    assert list(locked.iterdir()) == []
