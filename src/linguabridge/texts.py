@@ -126,7 +126,7 @@ def load_text(
     if where is None:
         return names_text(language, seed, lexicon, check_share=check_share)
     if not where.strip():
-        raise InputError("--texts is empty, so there is no such folder; give one of plain text files, or leave it out for CLDR names.")
+        raise InputError("--texts is empty, so there is no such folder; name one, or leave it out for CLDR names.")
     if "{lang}" in where:
         return _file(language, _templated(where, language))
     path = expanded(where)
