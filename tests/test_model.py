@@ -20,6 +20,7 @@ from linguabridge import model as model_module
 from linguabridge.cache import Cache
 from linguabridge.errors import DownloadError, ModelError
 from linguabridge.model import ModelFiles, ModelOptions, file_sha256, find_model, load_model, open_model
+from linguabridge.progress import Reporter
 
 Folder = Callable[[str], Path]
 CPU = ModelOptions("cpu", "float32")
@@ -136,6 +137,33 @@ def test_pickled_weights_are_never_loaded(cache: Cache, folder: Path) -> None:
     torch.save(weights, folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"pytorch_model.bin is a pickle, .* convert it to safetensors"):
         find_model(str(folder), cache)
+
+
+def test_pickled_weights_are_read_when_asked_and_run_no_code(cache: Cache, folder: Path, tmp_path: Path) -> None:
+    whole = load(folder, cache)
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    allowed = ModelOptions("cpu", "float32", allow_pickle=True)
+    said: list[str] = []
+
+    class Told(Reporter):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    loaded = open_model(str(folder), allowed, cache, Told()).loaded
+    assert "are pickles" in said[0]
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, loaded.model.state_dict()[name])
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "owned",))
+
+    torch.save({**weights, "evil": Evil()}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="cannot load"):
+        _ = open_model(str(folder), allowed, cache).loaded
+    assert not (tmp_path / "owned").exists()
 
 
 def test_missing_shard_is_named(cache: Cache, tmp_path: Path) -> None:

@@ -370,7 +370,8 @@ def _found_here(files: ModelFiles, cache: Cache) -> ModelFiles:
     from linguabridge.model import find_model, identify
 
     if (files.folder / "config.json").is_file():
-        here = identify(files.name, files.folder, files.revision, cache)
+        # Pickles were let in or refused where the command was given; loading them is refused once more.
+        here = identify(files.name, files.folder, files.revision, cache, allow_pickle=True)
     else:
         here = find_model(files.name, cache)
     if here.identity != files.identity:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = embedded.NAME
 _WEIGHTS = ("*.safetensors",)
+_PICKLED = ("pytorch_model*.bin",)  # read only when asked to
 _DESCRIPTION = ("config.json", "*.safetensors.index.json", "generation_config.json", "*.py")
 CHAT_TEMPLATES = "chat_template*"  # no part of the identity: only prompts in a chat's form depend on them
 _TOKENIZER = ("tokenizer*", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
@@ -119,6 +120,7 @@ class ModelOptions:
     taps: str | None = None  # module name with {layer}, where the search fails
     trust_remote_code: bool = False
     cluster: ClusterOptions | None = None  # workers that the model runs on; None for this process
+    allow_pickle: bool = False  # read pickled weights where there are no others, by torch's restricted reader
 
 
 def token_counts(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -128,13 +130,14 @@ def token_counts(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.int64
     return np.array([sum(token not in model.special_ids for token in model.encode(text)) for text in texts], np.int64)
 
 
-def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> ModelFiles:
+def find_model(name: str, cache: Cache, reporter: Reporter | None = None, *, allow_pickle: bool = False) -> ModelFiles:
     """Find a model's files and hash them.
 
     Args:
         name: the embedded default's name, a Hugging Face id, a local folder, or a GGUF file.
         cache: where converted models and remembered hashes are kept.
         reporter: shows what takes long; silent by default.
+        allow_pickle: as in :class:`ModelOptions`.
 
     Raises:
         ModelError: nothing usable is there.
@@ -159,16 +162,22 @@ def find_model(name: str, cache: Cache, reporter: Reporter | None = None) -> Mod
     elif is_dir(path):
         folder = path.resolve()  # workers on other machines have another working folder
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
-        folder, revision = _download(name)
+        folder, revision = _download(name, allow_pickle)
     else:
         raise ModelError(
             f"No model '{name}': it is no folder or GGUF file here, and no hub id (owner/name). "
             f"The default is {embedded.NAME}."
         )
-    return identify(name, folder, revision, cache)
+    files = identify(name, folder, revision, cache, allow_pickle=allow_pickle)
+    if allow_pickle and not _files(folder, _WEIGHTS):
+        reporter.say(
+            f"Warning: the weights of {name} are pickles, which --allow-pickle lets in; torch reads nothing but "
+            "weights from them, but only safetensors are safe by design."
+        )
+    return files
 
 
-def identify(name: str, folder: Path, revision: str | None, cache: Cache) -> ModelFiles:
+def identify(name: str, folder: Path, revision: str | None, cache: Cache, *, allow_pickle: bool = False) -> ModelFiles:
     """Hash a model's files in a folder.
 
     Args:
@@ -176,17 +185,19 @@ def identify(name: str, folder: Path, revision: str | None, cache: Cache) -> Mod
         folder: of the model.
         revision: commit on the hub, where it came from there.
         cache: where hashes are remembered.
+        allow_pickle: as in :class:`ModelOptions`.
 
     Raises:
         ModelError: there is no model whose weights can be loaded.
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no model: there is no config.json in it.")
-    weights = _files(folder, _WEIGHTS)
+    weights = _files(folder, _WEIGHTS) or (_files(folder, _PICKLED) if allow_pickle else [])
     if not weights:
         other = [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]
         why = (
-            f"{other[0].name} is a pickle, which can run code when it is loaded; convert it to safetensors first"
+            f"{other[0].name} is a pickle, which can run code when it is loaded; convert it to safetensors first, or "
+            "give --allow-pickle if you trust who made it"
             if other
             else "there are no safetensors in it"
         )
@@ -249,7 +260,7 @@ def file_sha256(file: Path, cache: Cache) -> str:
     return sha256
 
 
-def _download(name: str) -> tuple[Path, str | None]:
+def _download(name: str, allow_pickle: bool) -> tuple[Path, str | None]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -259,7 +270,7 @@ def _download(name: str) -> tuple[Path, str | None]:
         RepositoryNotFoundError,
     )
 
-    patterns = [*_WEIGHTS, *_DESCRIPTION, *_TOKENIZER, CHAT_TEMPLATES]
+    patterns = [*_WEIGHTS, *(_PICKLED if allow_pickle else ()), *_DESCRIPTION, *_TOKENIZER, CHAT_TEMPLATES]
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns))
     except GatedRepoError as error:
@@ -314,7 +325,7 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
                 dtype=dtype,
                 device_map={"cpu": None, MAP: "auto"}.get(device, device),
                 **({"offload_folder": scratch.name} if scratch else {}),
-                use_safetensors=True,
+                use_safetensors=None if options.allow_pickle else True,
                 trust_remote_code=options.trust_remote_code,
             )
         except LinguabridgeError:
@@ -524,10 +535,11 @@ def open_model(
 
     cache = cache or Cache(default_cache_dir())
     shown = reporter or Reporter()
-    files = find_model(name, cache, shown)
+    options = options or ModelOptions()
+    files = find_model(name, cache, shown, allow_pickle=options.allow_pickle)
 
     def load(options: ModelOptions) -> LanguageModel:
         shown.say(f"Loading {name}.")
         return load_model(files, options)
 
-    return LazyModel(files, options or ModelOptions(), cache, load, shown)
+    return LazyModel(files, options, cache, load, shown)

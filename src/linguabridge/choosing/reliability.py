@@ -20,8 +20,8 @@ class Reliability:
         weights: hash of its weights.
         bridge_words: whose words stood in the prompt.
         pairs: that the figures are of.
-        pair_set: which pairs these are (:mod:`linguabridge.study.sets`): nothing was chosen on reported ones, the default
-            on those for development.
+        pair_set: which these are (:mod:`linguabridge.study.sets`): nothing was chosen on reported ones, the default on
+            those for development.
         regret: MRR lost against the best single bridge, with its 95 % interval.
         over_english: MRR gained over always English, or French or the next where English is in the pair.
     """

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from linguabridge.commands.completion import complete_language
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Remote, Taps, several
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Pickle, Remote, Taps, several
 from linguabridge.commands.output import check_writable, command_line, print_json
 from linguabridge.commands.recommend import layers_range
 from linguabridge.json_values import plain, write_json
@@ -75,6 +75,7 @@ def ablate(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     out: Annotated[Path, typer.Option(help="Folder for ablation.json.")] = Path("ablation"),
     json_file: Annotated[
         Path | None,
@@ -114,7 +115,7 @@ def ablate(
     from linguabridge.model import ModelOptions
 
     set_threads()
-    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, allow_pickle=allow_pickle)
     with recorded(TerminalReporter(), out) as reporter:
         result = change_neurons(source, target, model=model, options=options, settings=settings, reporter=reporter)
         body = {**result.to_dict(), "command": command_line()}

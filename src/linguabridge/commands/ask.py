@@ -21,6 +21,7 @@ from linguabridge.commands.options import (
     Endpoint,
     EndpointModel,
     Model,
+    Pickle,
     Remote,
     Taps,
     several,
@@ -58,6 +59,7 @@ def ask(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Send one word or text through the recommended bridge, and show both steps."""
@@ -81,7 +83,7 @@ def ask(
     set_threads()
     cache, reporter = Cache(default_cache_dir()), TerminalReporter()
     cache.check_writable()
-    options = ModelOptions(device, dtype, taps, trust_remote_code)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, allow_pickle=allow_pickle)
     engine: Engine | None = open_engine(endpoint, endpoint_model, chat=chat_template, cache=cache, reporter=reporter)
     # Opened once: by its neurons it ranks, and where there is no server it answers.
     opened = open_model(model, options, cache, reporter) if engine is None or bridges is None else None

@@ -22,6 +22,7 @@ from linguabridge.commands.options import (
     EndpointModel,
     GpusPerWorker,
     Model,
+    Pickle,
     Ray,
     Remote,
     Taps,
@@ -118,6 +119,7 @@ def evaluate(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     ray: Ray = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -186,7 +188,7 @@ def evaluate(
     from linguabridge.hardware import set_threads
 
     started = time.time()
-    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster, allow_pickle=allow_pickle)
     with recorded(reporter, folder) as recording:
 
         def check(body: dict[str, Any]) -> None:

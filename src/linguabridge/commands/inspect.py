@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from linguabridge.commands.completion import complete_model
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Remote, Taps
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Pickle, Remote, Taps
 from linguabridge.progress import TerminalReporter
 
 
@@ -24,6 +24,7 @@ def inspect_model(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
 ) -> None:
     """Show a model's layers, where its neurons are read, its dtype and its memory."""
     from linguabridge.inspection import inspect
@@ -33,6 +34,7 @@ def inspect_model(
     table = Table(show_header=False, title=model)
     table.add_column()
     table.add_column(overflow="fold")
-    for name, value in inspect(model, ModelOptions(device, dtype, taps, trust_remote_code), reporter).items():
+    options = ModelOptions(device, dtype, taps, trust_remote_code, allow_pickle=allow_pickle)
+    for name, value in inspect(model, options, reporter).items():
         table.add_row(name, value)
     Console().print(table)

@@ -50,6 +50,13 @@ Remote = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code that comes with the model. Off unless asked.")
 ]
 
+Pickle = Annotated[
+    bool,
+    typer.Option(
+        "--allow-pickle", help="Read pickled weights (.bin) where there are no safetensors. Off: a pickle can run code."
+    ),
+]
+
 Ray = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,7 @@ from linguabridge.commands.options import (
     Dtype,
     GpusPerWorker,
     Model,
+    Pickle,
     Ray,
     Remote,
     Taps,
@@ -92,6 +93,7 @@ def recommend(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     ray: Ray = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -133,7 +135,7 @@ def recommend(
 
     set_threads()
     reporter = TerminalReporter()
-    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster, allow_pickle=allow_pickle)
     with recorded(reporter, out) as recording:
         recording.begin()
         result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=recording)

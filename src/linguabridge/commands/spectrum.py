@@ -17,6 +17,7 @@ from linguabridge.commands.options import (
     Dtype,
     GpusPerWorker,
     Model,
+    Pickle,
     Ray,
     Remote,
     Taps,
@@ -69,6 +70,7 @@ def spectrum(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     ray: Ray = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -105,7 +107,7 @@ def spectrum(
     from linguabridge.spectrum.spectrum import spectrum as relate
 
     set_threads()
-    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
+    options = ModelOptions(device, dtype, taps, trust_remote_code, cluster, allow_pickle=allow_pickle)
     with recorded(TerminalReporter(), out) as reporter:
 
         def before(asked: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from linguabridge.commands.options import (
     Dtype,
     GpusPerWorker,
     Model,
+    Pickle,
     Ray,
     Remote,
     Taps,
@@ -38,6 +39,7 @@ def stability(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     ray: Ray = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -63,7 +65,7 @@ def stability(
     result = run(
         parsed,
         model=model,
-        options=ModelOptions(device, dtype, taps, trust_remote_code, cluster),
+        options=ModelOptions(device, dtype, taps, trust_remote_code, cluster, allow_pickle=allow_pickle),
         settings=StudySettings(
             pairs=parsed,
             lexicon=lexicon,

@@ -15,6 +15,7 @@ from linguabridge.commands.options import (
     Dtype,
     GpusPerWorker,
     Model,
+    Pickle,
     Ray,
     Remote,
     Taps,
@@ -58,6 +59,7 @@ def study(
     dtype: Dtype = "auto",
     taps: Taps = None,
     trust_remote_code: Remote = False,
+    allow_pickle: Pickle = False,
     ray: Ray = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -137,7 +139,7 @@ def study(
         assert out is not None
         check_folder(out, model, settings)
         set_threads()
-        options = ModelOptions(device, dtype, taps, trust_remote_code, cluster)
+        options = ModelOptions(device, dtype, taps, trust_remote_code, cluster, allow_pickle=allow_pickle)
         with recorded(TerminalReporter(), out) as reporter:
             reporter.begin()
             result = run(settings, model=model, options=options, reporter=reporter)
