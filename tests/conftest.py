@@ -96,7 +96,8 @@ def tiny_loaded(
 ) -> Callable[[str], LanguageModel]:
     """Give ``tiny_loaded(family)``: the same, loaded on the CPU in float32. Tests must not change it."""
     from linguabridge.cache import Cache
-    from linguabridge.model import ModelOptions, find_model, load_model
+    from linguabridge.model import ModelOptions, load_model
+    from linguabridge.model_files import find_model
 
     cache = Cache(tmp_path_factory.mktemp("hashes"))
 

@@ -19,7 +19,8 @@ import tiny
 from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.errors import ModelError
-from linguabridge.model import LanguageModel, ModelOptions, find_model, load_model
+from linguabridge.model import LanguageModel, ModelOptions, load_model
+from linguabridge.model_files import find_model
 from linguabridge.taps import find_taps, tap_space
 
 Load = Callable[[str], LanguageModel]

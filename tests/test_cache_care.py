@@ -25,7 +25,7 @@ from linguabridge.cache_care.clearing import choose, remove
 from linguabridge.cache_care.contents import folder_size, read_contents
 from linguabridge.cache_care.kinds import KINDS
 from linguabridge.errors import CacheError, InputError
-from linguabridge.model import identify
+from linguabridge.model_files import identify
 
 Run = Callable[..., Ended]
 DAY = 86400.0
@@ -402,7 +402,7 @@ def test_leftovers_of_killed_runs_go_when_they_are_old(run: Run, cache: Cache) -
 
 
 def test_hashes_of_files_that_are_gone_or_changed_are_of_no_use(cache: Cache, tmp_path: Path) -> None:
-    from linguabridge.model import file_sha256
+    from linguabridge.model_files import file_sha256
 
     for name in ("same", "gone", "changed"):
         (tmp_path / name).write_text(name)

@@ -150,7 +150,7 @@ def test_interrupt_ends_with_130_and_without_a_traceback(
 def test_place_that_cannot_be_written_is_refused_before_any_work(
     run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr(model_module, "find_model", lambda *_: pytest.fail("looked for the model"))
+    monkeypatch.setattr(model_module, "find_model", lambda *_, **__: pytest.fail("looked for the model"))
     (tmp_path / "file").write_text("")
     ended = run(*arguments, option, tmp_path / "file" / "below")
     assert ended.code == 2
@@ -160,7 +160,7 @@ def test_place_that_cannot_be_written_is_refused_before_any_work(
 def test_json_to_a_folder_is_refused_before_any_work(
     run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "find_model", lambda *_: pytest.fail("looked for the model"))
+    monkeypatch.setattr(model_module, "find_model", lambda *_, **__: pytest.fail("looked for the model"))
     ended = run(*arguments, "--json", tmp_path)
     assert ended.code == 2
     assert "is a folder; name a file" in ended.err

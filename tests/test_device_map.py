@@ -17,7 +17,8 @@ from linguabridge.collect import probe_matrix, profile_text
 from linguabridge.errors import ModelError
 from linguabridge.generate import greedy_answers
 from linguabridge.likelihood import option_log_probabilities
-from linguabridge.model import LanguageModel, ModelOptions, find_model, load_model, open_model
+from linguabridge.model import LanguageModel, ModelOptions, load_model, open_model
+from linguabridge.model_files import find_model
 from linguabridge.neurons import NeuronSet
 
 Folder = Callable[[str], Path]

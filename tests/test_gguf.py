@@ -17,7 +17,8 @@ from linguabridge import embedded
 from linguabridge import gguf as conversion
 from linguabridge.cache import Cache
 from linguabridge.errors import CacheError, ModelError
-from linguabridge.model import ModelOptions, find_model, load_model
+from linguabridge.model import ModelOptions, load_model
+from linguabridge.model_files import find_model
 from linguabridge.progress import Reporter, Step
 
 # llama.cpp's names of Qwen2's weights; its other names follow from these.

@@ -17,9 +17,11 @@ from safetensors.torch import load_file, save_file
 
 import tiny
 from linguabridge import model as model_module
+from linguabridge import model_files
 from linguabridge.cache import Cache
 from linguabridge.errors import DownloadError, ModelError
-from linguabridge.model import ModelFiles, ModelOptions, file_sha256, find_model, load_model, open_model
+from linguabridge.model import ModelOptions, load_model, open_model
+from linguabridge.model_files import ModelFiles, file_sha256, find_model
 from linguabridge.progress import Reporter
 
 Folder = Callable[[str], Path]
@@ -290,8 +292,8 @@ def test_hash_is_remembered_by_size_and_time_of_change(
     file = folder / "model.safetensors"
     first = file_sha256(file, cache)
     hashed: list[object] = []
-    real = model_module.hashlib.file_digest
-    monkeypatch.setattr(model_module.hashlib, "file_digest", lambda *a: hashed.append(a) or real(*a))
+    real = model_files.hashlib.file_digest
+    monkeypatch.setattr(model_files.hashlib, "file_digest", lambda *a: hashed.append(a) or real(*a))
     assert file_sha256(file, cache) == first
     assert not hashed
     os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))

@@ -21,7 +21,8 @@ from linguabridge.errors import InputError
 from linguabridge.generate import greedy_answers
 from linguabridge.lexicons import Entry, load_cldr, load_file, normalise_word
 from linguabridge.measure import Measurements
-from linguabridge.model import ModelOptions, find_model, load_model, open_model
+from linguabridge.model import ModelOptions, load_model, open_model
+from linguabridge.model_files import find_model
 from linguabridge.prompts import WORD
 from linguabridge.study.files import check_folder, read_study, write_folder
 from linguabridge.study.measured import gather_evidence, materials

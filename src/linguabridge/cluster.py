@@ -28,7 +28,8 @@ from linguabridge.errors import ClusterError, InputError, LinguabridgeError, Mod
 
 if TYPE_CHECKING:
     from linguabridge.cache import Cache
-    from linguabridge.model import LanguageModel, ModelFiles, ModelOptions
+    from linguabridge.model import LanguageModel, ModelOptions
+    from linguabridge.model_files import ModelFiles
     from linguabridge.progress import Reporter
 
 LOCAL = "local"  # a cluster of this machine alone, for this run alone
@@ -367,7 +368,7 @@ def _device(files: ModelFiles, cache: Cache, device: str, dtype: str) -> tuple[s
 
 def _found_here(files: ModelFiles, cache: Cache) -> ModelFiles:
     """The same model on the machine of a worker: at the same place, or by its name."""
-    from linguabridge.model import find_model, identify
+    from linguabridge.model_files import find_model, identify
 
     if (files.folder / "config.json").is_file():
         # Pickles were let in or refused where the command was given; loading them is refused once more.

@@ -13,7 +13,7 @@ def inspect(name: str, options: ModelOptions | None = None, reporter: Reporter |
     """Describe a model: layers, taps, type, memory. Loads it, the first time.
 
     Args:
-        name: as in :func:`linguabridge.model.find_model`.
+        name: as in :func:`linguabridge.model_files.find_model`.
         options: how to load it.
         reporter: shows what takes long; silent by default.
 

@@ -52,7 +52,7 @@ class Item:
         size: bytes.
         written: seconds since 1970, of the newest of its files.
         model: name of the model or server that it is of, None where that is not known or it is of none.
-        weights: what :func:`linguabridge.model.identify` calls that model's weights, where known.
+        weights: what :func:`linguabridge.model_files.identify` calls that model's weights, where known.
         tokenizer: likewise its tokenizer.
     """
 

@@ -58,7 +58,7 @@ def _is_default(folder: Path) -> bool:
 
 
 def _weights_by_folder(remembered: Iterable[Path]) -> dict[Path, str]:
-    """What :func:`linguabridge.model.identify` calls a folder's weights, from the SHA-256 of files as remembered."""
+    """What :func:`linguabridge.model_files.identify` calls a folder's weights, from remembered SHA-256 of files."""
     folders: dict[Path, dict[str, str]] = defaultdict(dict)
     for entry in remembered:
         try:

@@ -12,7 +12,7 @@ from linguabridge.cache import Arrays, computed_by, computing_versions, digest
 from linguabridge.engines.engine import SCORINGS, as_scored
 from linguabridge.errors import InputError
 from linguabridge.measure import Measurements
-from linguabridge.model import CHAT_TEMPLATES, file_sha256
+from linguabridge.model_files import CHAT_TEMPLATES, file_sha256
 from linguabridge.prompts import Ending, Prompt
 
 if TYPE_CHECKING:
