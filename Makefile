@@ -7,8 +7,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-DATA ?= ../shared/data
-
 .PHONY: demo spectrum evaluate test test-long lint docs bench screenshot lexicon families clean
 
 demo: $(VENV)/.demo
@@ -20,9 +18,9 @@ spectrum: $(VENV)/.demo
 	$(BIN)/linguabridge spectrum en zh ja ar he id tl fi hu sw de fr it pt es --out runs/spectrum
 	$(BIN)/linguabridge report runs/spectrum --out runs/spectrum/report.html
 
-# Three tasks on two pairs; DATA names the folder of local data sets.
+# Word translation on two pairs, with the model's own bridge words and with a dictionary's.
 evaluate: $(VENV)/.demo
-	$(BIN)/linguabridge evaluate ar:de sw:de --task bli,mrc,topics --limit 40 --data $(DATA)
+	$(BIN)/linguabridge evaluate ar:de sw:de --task bli --limit 60 --bridge en --arms dictionary,recommended
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
