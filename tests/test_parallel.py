@@ -151,4 +151,5 @@ def test_nothing_is_compared_where_too_few_languages_have_names() -> None:
 def test_kernels_held_at_a_time_fit_in_memory() -> None:
     for neurons, concepts in ((20, 200), (1200, 200), (5, 1000), (1, 10_000)):
         n = parallel._languages_at_once(neurons, concepts)
-        assert n == 1 or 2 * 4 * concepts**2 * (n * neurons + n * n) <= parallel._BYTES
+        kernel = 4 * concepts * (concepts - 1) // 2  # bytes: float32, half of a symmetric matrix
+        assert n == 1 or 2 * kernel * (n * neurons + n * n) <= parallel._BYTES

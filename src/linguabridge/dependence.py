@@ -101,7 +101,7 @@ def unit_kernels(rows: Tensor) -> Tensor:
         All zero for a constant neuron.
     """
     probes = rows.shape[1]
-    first, second = torch.triu_indices(probes, probes, 1, device=rows.device)
+    first, second = torch.triu_indices(probes, probes, 1, dtype=torch.int32, device=rows.device)
     upper = first * probes + second
     out = torch.empty(len(rows), len(upper), dtype=rows.dtype, device=rows.device)
     for flat, (kernel, scale) in zip(out, _centred_kernels(rows), strict=True):
