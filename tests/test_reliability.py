@@ -69,7 +69,7 @@ def test_the_same_model_and_words_come_first(monkeypatch: pytest.MonkeyPatch) ->
 
     studies = (body("w", "own", 9), body("w", "dictionary", 10), body("v", "own", 11))
     monkeypatch.setattr(module, "_studies", lambda: studies)
-    for weights, words, pairs in (("w", "own", 9), ("w", "dictionary", 10), ("v", "dictionary", 11), ("u", "own", 9)):
+    for weights, words, pairs in (("w", "own", 9), ("w", "dictionary", 10), ("v", "dictionary", 11), ("u", "own", 11)):
         found = reliability("cka", weights=weights, bridge_words=words)
         assert found is not None
         assert found.pairs == pairs

@@ -38,6 +38,8 @@ class Reliability:
 def reliability(way: str, *, weights: str, bridge_words: str) -> Reliability | None:
     """What is known of a way: of this model and these bridge words if studied, else of the nearest study there is.
 
+    Of several that are equally near, the one of most pairs counts.
+
     Args:
         way: its name.
         weights: hash of the model's weights.
@@ -47,7 +49,9 @@ def reliability(way: str, *, weights: str, bridge_words: str) -> Reliability | N
         None where no study has this way.
     """
     found = [one for body in _studies() if (one := _of(body, way))]
-    return max(found, key=lambda one: (one.weights == weights, one.bridge_words == bridge_words), default=None)
+    return max(
+        found, key=lambda one: (one.weights == weights, one.bridge_words == bridge_words, one.pairs), default=None
+    )
 
 
 @lru_cache(maxsize=1)
