@@ -6,6 +6,7 @@ Tests elsewhere run the Python of the README on the default model (test_real_mod
 
 from __future__ import annotations
 
+import ast
 import functools
 import os
 import re
@@ -165,3 +166,23 @@ def test_command_runs(
             given += ["--out", f"study-{RUN.index((page, command))}"]
     ended = run(name, *given)
     assert ended.code == 0, ended.err
+
+
+def test_messages_that_troubleshooting_quotes_are_said() -> None:
+    said = " ".join(_strings())
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text("utf-8")
+    quoted = re.findall(r'"([^"]+)"', page.replace("\n", " "))
+    assert len(quoted) >= 10
+    for one in quoted:
+        for part in re.split(r"…|\bN\b|\d+", one):
+            assert part.strip(" .") in said, one
+
+
+def _strings() -> Iterator[str]:
+    """All texts in the source, those of f-strings with a gap where a value goes."""
+    for file in (REPOSITORY / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value

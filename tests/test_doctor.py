@@ -50,7 +50,7 @@ def test_versions_machine_and_cache_are_told(run: Run, tmp_path: Path, monkeypat
     assert body["choice"]["dtype"] == "float32"
     assert not body["model_converted"]
     file = tmp_path / "doctor.json"
-    assert run("doctor", "--json", file).out == ""
+    assert run("doctor", "--json", file).out == run("doctor").out
     assert json.loads(file.read_text("utf-8")).keys() == body.keys()
 
 

@@ -12,12 +12,17 @@ import pytest
 
 from evaluated import OPTIONS, TOY, lexicon_in, rows, small_settings
 from linguabridge.cache import Cache
+from linguabridge.engines.engine import SCORINGS
 from linguabridge.errors import InputError
 from linguabridge.evaluation.evaluate import evaluate
+from linguabridge.evaluation.plans import make_plans
 from linguabridge.evaluation.preview import preview
 from linguabridge.evaluation.settings import EvaluationSettings, parse_pairs
+from linguabridge.languages import parse
+from linguabridge.lexicons.cldr import load_cldr
 from linguabridge.model import open_model
 from linguabridge.recommendation import recommend
+from linguabridge.settings import Settings
 
 Folder = Callable[[str], Path]
 
@@ -45,6 +50,21 @@ def test_earlier_recommendation_is_used_and_another_models_refused(
     monkeypatch.setattr("linguabridge.evaluation.recommended.recommend", lambda *_, **__: pytest.fail("computed"))
     found = evaluate([("en", "sw")], model=str(tiny_model("llama")), options=OPTIONS, settings=given, cache=cache)
     assert found.results[0].recommended == ranking.chosen.first
+
+
+def test_words_of_the_texts_stay_where_nothing_reads_texts(tmp_path: Path, cache: Cache) -> None:
+    """CLDR's own words occur in its texts: a ranking by neurons, which reads those, may not be tested on them."""
+    entries = load_cldr().pair(parse("en"), parse("sw")).entries[:40]
+    own = tmp_path / "own.tsv"
+    lines = ["en\tsw\tde", *(f"{one.source}\t{one.targets[0]}\tWort{i}" for i, one in enumerate(entries))]
+    own.write_text("\n".join(lines), "utf-8")
+    read = EvaluationSettings(arms=("recommended",), recommend=Settings(lexicon=str(own), probes=20, check=0))
+    given = EvaluationSettings(arms=("dictionary",), bridges=("de",), recommend=Settings(lexicon=str(own)))
+    (plan,) = make_plans([("en", "sw")], given, SCORINGS, cache)
+    assert len(plan.items) == 10  # the quarter that is kept for tests
+    assert plan.notes[0].startswith("10 of 10 items")
+    with pytest.raises(InputError, match="needed"):  # the same words, where texts are read
+        make_plans([("en", "sw")], read, SCORINGS, cache)
 
 
 def test_a_task_from_outside_the_package_runs(

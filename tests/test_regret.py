@@ -263,6 +263,13 @@ def test_intervals_over_few_pairs_are_as_wide_as_students_and_do_not_depend_on_t
             assert abs(one.low - found[0].low) < 0.05 * half
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_intervals_end_where_scores_end(n: int) -> None:
+    values = {(str(i), "x"): np.array([[1.0] * 9 + [i / n]]) for i in range(n)}  # nearly perfect, some pairs less so
+    found = Draws(values, 0).mean({pair: gained(only(1, 0)) for pair in values}, regret.SCORES)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
 @pytest.mark.parametrize("n", [4, 8, 12])
 def test_intervals_over_few_pairs_hold_the_truth_as_often_as_they_say(n: int) -> None:
     rng = np.random.default_rng(4)

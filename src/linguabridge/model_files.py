@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,10 +136,13 @@ def _files(folder: Path, patterns: Iterable[str]) -> list[Path]:
 
 
 def _combined(files: list[Path], cache: Cache) -> str:
-    whole = hashlib.sha256()
-    for file in files:
-        whole.update(f"{file.name}\0{file_sha256(file, cache)}\n".encode())
-    return whole.hexdigest()
+    return combined_sha256({file.name: file_sha256(file, cache) for file in files})
+
+
+def combined_sha256(by_name: Mapping[str, str]) -> str:
+    """One hash for several files of a folder, from theirs by name; in the order of names."""
+    lines = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(by_name.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def file_sha256(file: Path, cache: Cache) -> str:

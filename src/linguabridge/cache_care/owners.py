@@ -6,7 +6,6 @@ and the remembered hashes of files tell folders; both name all the other results
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from linguabridge import embedded
 from linguabridge.cache_care.kinds import HASHES, MODELS, Item
+from linguabridge.model_files import combined_sha256
 
 
 def owner(manifest: Mapping[str, Any] | None) -> dict[str, str]:
@@ -68,7 +68,4 @@ def _weights_by_folder(remembered: Iterable[Path]) -> dict[Path, str]:
             continue
         if file.suffix == ".safetensors":
             folders[file.parent][file.name] = sha256
-    return {
-        folder: hashlib.sha256("".join(f"{name}\0{sha}\n" for name, sha in sorted(files.items())).encode()).hexdigest()
-        for folder, files in folders.items()
-    }
+    return {folder: combined_sha256(files) for folder, files in folders.items()}

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.padding import Padding
 
 from linguabridge.commands.completion import complete_language
-from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Model, Pickle, Remote, Taps, several
-from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Json, Model, Pickle, Remote, Taps, several
+from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.commands.recommend import layers_range
-from linguabridge.json_values import plain, write_json
+from linguabridge.json_values import plain
 from linguabridge.progress import TerminalReporter, recorded
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def ablate(
     trust_remote_code: Remote = False,
     allow_pickle: Pickle = False,
     out: Annotated[Path, typer.Option(help="Folder for ablation.json.")] = Path("ablation"),
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Switch off the neurons that two languages share, and see what becomes of translation and of the languages.
 
@@ -121,12 +118,8 @@ def ablate(
         body = {**result.to_dict(), "command": command_line()}
         write_folder(out, body)
         reporter.say(f"Wrote {out / RESULT}.")
-    if json_file and str(json_file) == "-":
-        print_json(body)
+    if write_or_print(json_file, body):
         return
-    if json_file:
-        write_json(json_file, body)
-        reporter.say(f"Wrote {json_file}.")
     show(result, Console())
 
 

@@ -6,7 +6,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,9 +14,9 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from linguabridge.commands.examples import epilog
-from linguabridge.commands.output import check_writable, print_json
+from linguabridge.commands.options import Json
+from linguabridge.commands.output import check_writable, write_or_print
 from linguabridge.errors import InputError
-from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter
 
 if TYPE_CHECKING:
@@ -27,22 +26,18 @@ if TYPE_CHECKING:
 cache_app = typer.Typer(
     help="Show, clear and check what is kept between runs.", no_args_is_help=True, rich_markup_mode="markdown"
 )
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Write JSON to a file instead; - for standard output.", metavar="FILE")
-]
 _SHOWN = 10  # lines of each sort; JSON has all
 
 
 @cache_app.command("list", epilog=epilog("cache list"))
-def list_cache(json_file: JsonFile = None) -> None:
+def list_cache(json_file: Json = None) -> None:
     """List what is kept between runs: kinds with number, size and age, and of which models.
 
     LINGUABRIDGE_CACHE names another folder than the usual one.
     """
     check_writable(None, json_file)
     contents = _contents()
-    if json_file:
-        _write(json_file, _listed(contents))
+    if write_or_print(json_file, _listed(contents)):
         return
     console = Console()
     if not contents.items and not contents.leftovers:
@@ -126,7 +121,7 @@ def verify_cache(
         bool,
         typer.Option("--mend", help="Set damaged results aside, and remove what is damaged otherwise or of no use."),
     ] = False,
-    json_file: JsonFile = None,
+    json_file: Json = None,
 ) -> None:
     """Check that everything kept between runs is as it was written: checksums, formats, and what killed runs left.
 
@@ -142,20 +137,16 @@ def verify_cache(
         found = verify(contents, advance)
     mended = mend_it(found) if mend else None
     left = len(found.damaged) - (mended.mended if mended else 0)
-    if json_file:
-        body = {
-            "cache": str(contents.root),
-            "checked": len(contents.items),
-            "damaged": [
-                {"kind": one.item.kind, "path": str(one.item.paths[0]), "why": one.why} for one in found.damaged
-            ],
-            "useless": [{"path": str(one.path), "why": one.why, "bytes": one.size} for one in found.useless],
-            "mended": None if mended is None else {"damaged": mended.mended, "useless": mended.removed},
-            "stayed": [{"path": str(path), "why": why} for path, why in (mended.stayed if mended else ())],
-            "foreign": [str(path) for path in contents.foreign],
-        }
-        _write(json_file, body)
-    else:
+    body = {
+        "cache": str(contents.root),
+        "checked": len(contents.items),
+        "damaged": [{"kind": one.item.kind, "path": str(one.item.paths[0]), "why": one.why} for one in found.damaged],
+        "useless": [{"path": str(one.path), "why": one.why, "bytes": one.size} for one in found.useless],
+        "mended": None if mended is None else {"damaged": mended.mended, "useless": mended.removed},
+        "stayed": [{"path": str(path), "why": why} for path, why in (mended.stayed if mended else ())],
+        "foreign": [str(path) for path in contents.foreign],
+    }
+    if not write_or_print(json_file, body):
         _show_checked(found, Console())
         if mended is not None and (found.damaged or found.useless):
             _say(
@@ -273,10 +264,3 @@ def _things(number: int) -> str:
 
 def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().date().isoformat()
-
-
-def _write(json_file: Path, body: dict[str, Any]) -> None:
-    if str(json_file) == "-":
-        print_json(body)
-    else:
-        write_json(json_file, body)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -11,18 +10,16 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from linguabridge.commands.output import check_writable, print_json
-from linguabridge.json_values import plain, write_json
+from linguabridge.commands.options import Json
+from linguabridge.commands.output import check_writable, write_or_print
+from linguabridge.json_values import plain
 
 if TYPE_CHECKING:
     from linguabridge.doctor import Diagnosis
 
 
 def doctor(
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write JSON to a file instead; - for standard output.", metavar="FILE"),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Tell what is installed, what the machine has, where things are kept, and what to do if something is wrong.
 
@@ -35,13 +32,7 @@ def doctor(
     from linguabridge.doctor import diagnose
 
     found = diagnose(Cache(default_cache_dir()))
-    if json_file:
-        body = {**plain(found), "summary": found.summary, "ok": not found.problems}
-        if str(json_file) == "-":
-            print_json(body)
-        else:
-            write_json(json_file, body)
-    else:
+    if not write_or_print(json_file, {**plain(found), "summary": found.summary, "ok": not found.problems}):
         show(found, Console())
     if found.problems:
         raise typer.Exit(2)

@@ -21,6 +21,7 @@ from linguabridge.commands.options import (
     Endpoint,
     EndpointModel,
     GpusPerWorker,
+    Json,
     Model,
     Pickle,
     Ray,
@@ -30,7 +31,7 @@ from linguabridge.commands.options import (
     on_cluster,
     several,
 )
-from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter, recorded
 
@@ -131,10 +132,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for items.parquet, summary.json and manifest.json. Default: ./evaluation"),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Also write the summary to a file; - for standard output, and nothing else there."),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Measure on real tasks whether going through a bridge language helps."""
     from linguabridge.evaluation.settings import ARMS, EvaluationSettings, fixed_bridges, parse_pairs
@@ -220,13 +218,8 @@ def evaluate(
         )
         files.write_folder(folder, found, command=command_line(), started=started)
         files.remove_unfinished(folder)
-    if json_file and str(json_file) == "-":
-        print_json(files.summary_body(found))
+    if write_or_print(json_file, files.summary_body(found)):
         return
-    if json_file:
-        from linguabridge.json_values import write_json
-
-        write_json(json_file, files.summary_body(found))
     show(found, folder, Console())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,6 +71,13 @@ Workers = Annotated[
 ]
 GpusPerWorker = Annotated[
     float | None, typer.Option(help="With --ray: GPUs of each worker. Default: 1 where the cluster has any, else 0.")
+]
+
+Json = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", help="Also write JSON to a file; - for standard output, and nothing else there.", metavar="FILE"
+    ),
 ]
 
 DEFAULT_MODEL_NAME = "gemma-3-270m"  # as in linguabridge.embedded; named here so that --help needs no torch

@@ -16,6 +16,7 @@ from linguabridge.commands.options import (
     Device,
     Dtype,
     GpusPerWorker,
+    Json,
     Model,
     Pickle,
     Ray,
@@ -25,7 +26,7 @@ from linguabridge.commands.options import (
     on_cluster,
     several,
 )
-from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
@@ -98,12 +99,7 @@ def recommend(
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
     out: Annotated[Path | None, typer.Option(help="Folder to keep the result in (recommend.json).")] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", help="Write JSON to a file instead of the report; - for standard output.", metavar="FILE"
-        ),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Rank bridge languages for a pair by shared neurons, and check whether the best one helps."""
     from linguabridge.settings import RESULT, Settings, check_pair
@@ -143,12 +139,7 @@ def recommend(
         if out:
             write_json(out / RESULT, body)
             reporter.say(f"Wrote {out / RESULT}.")
-    if json_file and str(json_file) != "-":
-        write_json(json_file, body)
-        reporter.say(f"Wrote {json_file}.")
-    elif json_file:
-        print_json(body)
-    else:
+    if not write_or_print(json_file, body):
         show(result, Console())
 
 

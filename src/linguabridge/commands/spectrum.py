@@ -16,6 +16,7 @@ from linguabridge.commands.options import (
     Device,
     Dtype,
     GpusPerWorker,
+    Json,
     Model,
     Pickle,
     Ray,
@@ -24,9 +25,8 @@ from linguabridge.commands.options import (
     Workers,
     on_cluster,
 )
-from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
-from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def spectrum(
     out: Annotated[
         Path, typer.Option(help="Folder for spectrum.json and pairs.parquet, for `linguabridge report`.")
     ] = Path("spectrum"),
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Show how a model relates languages to each other: matrices, a tree, a map, and how much of it is kinship."""
     from linguabridge.spectrum.settings import SpectrumSettings, check_languages
@@ -117,11 +114,8 @@ def spectrum(
         result = relate(codes, model=model, options=options, settings=settings, before=before, reporter=reporter)
         write_folder(out, result, command=command_line())
     body = {**result.to_dict(), "command": command_line()}
-    if json_file and str(json_file) == "-":
-        print_json(body)
+    if write_or_print(json_file, body):
         return
-    if json_file:
-        write_json(json_file, body)
     show(result, out, Console())
 
 

@@ -13,6 +13,7 @@ from linguabridge.commands.options import (
     Device,
     Dtype,
     GpusPerWorker,
+    Json,
     Model,
     Pickle,
     Ray,
@@ -21,8 +22,7 @@ from linguabridge.commands.options import (
     Workers,
     on_cluster,
 )
-from linguabridge.commands.output import check_writable, command_line, print_json
-from linguabridge.json_values import write_json
+from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.progress import TerminalReporter
 
 
@@ -43,9 +43,7 @@ def stability(
     ray: Ray = None,
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the JSON to a file; - for standard output.")
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Tell whether rankings by neurons repeat: from other probes, another lexicon, at other top rates.
 
@@ -79,9 +77,6 @@ def stability(
         reporter=TerminalReporter(),
     )
     body = {**result.to_dict(), "command": command_line()}
-    if json_file and str(json_file) == "-":
-        print_json(body)
+    if write_or_print(json_file, body):
         return
-    if json_file:
-        write_json(json_file, body)
     Console().print(stability_table(result))

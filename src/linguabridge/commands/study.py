@@ -14,6 +14,7 @@ from linguabridge.commands.options import (
     Device,
     Dtype,
     GpusPerWorker,
+    Json,
     Model,
     Pickle,
     Ray,
@@ -23,9 +24,8 @@ from linguabridge.commands.options import (
     on_cluster,
     several,
 )
-from linguabridge.commands.output import check_writable, command_line, print_json
+from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
-from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
 if TYPE_CHECKING:
@@ -78,10 +78,7 @@ def study(
             help="Folder for study.json and the ranks of all words.", show_default="study; nowhere with --from"
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Also write the JSON to a file; - for standard output, and nothing else there."),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Measure which way of choosing a bridge loses least, on pairs × bridges whose best bridge is known afterwards.
 
@@ -148,11 +145,8 @@ def study(
 
         write_folder(out, result, command=command_line())
     body = result.to_dict(command_line())
-    if json_file and str(json_file) == "-":
-        print_json(body)
+    if write_or_print(json_file, body):
         return
-    if json_file:
-        write_json(json_file, body)
     console = Console()
     show(result, console)
     if out:

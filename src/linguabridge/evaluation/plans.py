@@ -134,7 +134,7 @@ def _pair(
 
 
 def _texts_read(pair: Sequence[Language], lexicon: Lexicon, settings: EvaluationSettings) -> list[Text]:
-    if settings.recommend.texts is not None and not settings.needs_ranking:
+    if not settings.needs_ranking:
         return []  # nothing reads neurons
     found = []
     for one in pair:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from linguabridge.check import HELPS
 from linguabridge.errors import InputError
 from linguabridge.evaluation.settings import DICTIONARY as DICTIONARY_ARM
 from linguabridge.evaluation.settings import RANDOM, VOTE
@@ -16,7 +17,6 @@ from linguabridge.settings import DICTIONARY, OWN
 
 _SEVERAL_PROMPTS = (RANDOM, VOTE)  # arms that are no route
 _KINDS = ("recommend", "evaluate")
-HELPS = "helps"
 
 
 def export_routes(paths: Sequence[Path], out: Path) -> tuple[Routes, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from linguabridge.paired import Interval
 from linguabridge.settings import FIXED_OR_HOP
 from linguabridge.study.measured import MeasuredPair, Pair
 from linguabridge.study.regret import (
+    SCORES,
     Draws,
     Statistic,
     agreement,
@@ -176,7 +177,7 @@ def analyse(
     found = [
         PolicyResult(
             policy=policy,
-            score=draws.mean(one),
+            score=draws.mean(one, SCORES),
             over_english=draws.mean(_minus(one, english)),
             over_direct=draws.mean(_minus(one, direct)),
             regret=draws.mean(_minus(everywhere, one)),
@@ -188,8 +189,8 @@ def analyse(
         name=name,
         pairs=tuple(f"{one.source}:{one.target}" for one in pairs),
         metric=metric,
-        direct=draws.mean(direct),
-        oracle=draws.mean(oracle),
+        direct=draws.mean(direct, SCORES),
+        oracle=draws.mean(oracle, SCORES),
         ceiling=draws.mean({one.pair: ceiling(singles[one.pair]) for one in pairs}),
         ways=tuple(ways),
         policies=tuple(found),

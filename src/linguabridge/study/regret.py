@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 HALVINGS = 400  # for a point value
 SAMPLES = 2000  # of words, for an interval
+SCORES = (0.0, 1.0)  # what MRR and shares can be; an interval ends there
+DIFFERENCES = (-1.0, 1.0)  # what their differences can be, and correlations
 PAIR_SAMPLES = 100_000  # of pairs: of few pairs an end is a mean of few values, and must not depend on the seed
 
 
@@ -144,17 +146,23 @@ class Draws:
         self._shares = drawn_shares(n, rng)
         self._resampled = halves(values[self.pairs[0]], SAMPLES, rng, resample=True) if n == 1 else None
 
-    def mean(self, statistics: Mapping[tuple[str, str], Statistic]) -> Interval:
+    def mean(
+        self, statistics: Mapping[tuple[str, str], Statistic], within: tuple[float, float] = DIFFERENCES
+    ) -> Interval:
         """Mean over the pairs, with a 95 % bootstrap interval.
 
         It is over pairs (:func:`over_pairs`), or over the words of one pair that is alone.
+
+        Args:
+            statistics: of each pair.
+            within: what they can be.
         """
         values = np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
         if self._resampled is None:
-            return over_pairs(values, self._shares)
+            return over_pairs(values, self._shares, within)
         drawn = statistics[self.pairs[0]](self._resampled)
         value = float(values.mean())
-        low, high = value + np.quantile(drawn - drawn.mean(), [0.025, 0.975])
+        low, high = np.clip(value + np.quantile(drawn - drawn.mean(), [0.025, 0.975]), *within)
         return Interval(value, float(low), float(high))
 
     def each(self, pair: tuple[str, str], statistic: Statistic) -> float:
@@ -167,7 +175,7 @@ def drawn_shares(n: int, rng: np.random.Generator) -> Array:
     return rng.multinomial(n, np.full(n, 1 / n), size=PAIR_SAMPLES) / n
 
 
-def over_pairs(values: Array, shares: Array) -> Interval:
+def over_pairs(values: Array, shares: Array, within: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
     """Mean over two pairs or more, with a 95 % bootstrap interval.
 
     The bootstrap of P values is too narrow by sqrt((P − 1) / P), and by z / t where t has P − 1 degrees of freedom; it
@@ -176,10 +184,11 @@ def over_pairs(values: Array, shares: Array) -> Interval:
     Args:
         values: of each pair, shape (P,).
         shares: from :func:`drawn_shares`.
+        within: what a value can be; widened ends may lie beyond, and are taken back to it.
     """
     n, value = len(values), float(values.mean())
     wider = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) * np.sqrt(n / (n - 1))
-    low, high = value + wider * np.quantile(shares @ values - value, [0.025, 0.975])
+    low, high = np.clip(value + wider * np.quantile(shares @ values - value, [0.025, 0.975]), *within)
     return Interval(value, float(low), float(high))
 
 

@@ -30,7 +30,7 @@ from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.progress import Reporter
 from linguabridge.ranking import content_key
 from linguabridge.settings import Settings
-from linguabridge.study.regret import drawn_shares, over_pairs
+from linguabridge.study.regret import DIFFERENCES, drawn_shares, over_pairs
 from linguabridge.study.settings import StudySettings
 from linguabridge.tables import new_table
 from linguabridge.texts import load_text
@@ -118,7 +118,7 @@ class Stability:
             return None
         if len(found) < FEWEST_FOR_AN_INTERVAL:
             return Mean(float(np.mean(found)), None, None, len(found))
-        one = over_pairs(np.array(found), drawn_shares(len(found), np.random.default_rng(seed)))
+        one = over_pairs(np.array(found), drawn_shares(len(found), np.random.default_rng(seed)), DIFFERENCES)
         return Mean(one.value, max(one.low, -1.0), min(one.high, 1.0), len(found))  # they are correlations
 
     @property
