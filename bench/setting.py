@@ -10,7 +10,7 @@ from pathlib import Path
 
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir
-from linguabridge.cluster import ClusterOptions
+from linguabridge.cluster.options import ClusterOptions
 from linguabridge.model import DEFAULT_MODEL, LanguageModel, LazyModel, ModelOptions, open_model
 from linguabridge.quiet import quiet_transformers
 from linguabridge.texts import load_text

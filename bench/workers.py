@@ -24,7 +24,8 @@ from bench.setting import Setting, names
 from bench.table import NotMeasured, Repeats, Row, rates, repeats
 from bench.timing import REPEATS, in_turns
 from linguabridge.batches import batches, token_budget
-from linguabridge.cluster import ClusterOptions, Workers
+from linguabridge.cluster.options import ClusterOptions
+from linguabridge.cluster.workers import Workers
 from linguabridge.collect import profile_text, sequences
 from linguabridge.errors import ClusterError, InputError
 from linguabridge.model import LanguageModel

@@ -19,10 +19,12 @@ import torch
 
 import tiny
 from conftest import Ended
-from linguabridge import cluster as cluster_module
 from linguabridge.batches import batches, window
 from linguabridge.cache import Cache
-from linguabridge.cluster import ClusterOptions, Shares, Workers, device_there, in_threads, shares
+from linguabridge.cluster import workers as workers_module
+from linguabridge.cluster.connection import connected
+from linguabridge.cluster.options import ClusterOptions, Shares, shares
+from linguabridge.cluster.workers import Workers, device_there
 from linguabridge.collect import profile_part, profile_text
 from linguabridge.errors import ClusterError, InputError, ModelError
 from linguabridge.languages import parse
@@ -38,6 +40,7 @@ from linguabridge.study import analysis, regret
 from linguabridge.study.settings import StudySettings
 from linguabridge.study.study import study
 from linguabridge.texts import Text
+from linguabridge.threads import in_threads
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
@@ -325,55 +328,9 @@ def test_what_a_running_cluster_computes_with_is_asked_there(clustered: LazyMode
 
 
 def test_other_versions_on_workers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = {**cluster_module.versions(), "torch": "0.1"}
+    there = {**workers_module.versions(), "torch": "0.1"}
     with pytest.raises(ClusterError, match=r"The workers have torch 0\.1, and this process has \d"):
-        cluster_module._check_versions(there)
-
-
-def test_several_at_a_time_and_not_more() -> None:
-    lock, now, most = threading.Lock(), [0], [0]
-
-    def ask(item: int) -> int:
-        with lock:
-            now[0] += 1
-            most[0] = max(most[0], now[0])
-        time.sleep(0.02)
-        with lock:
-            now[0] -= 1
-        return item * item
-
-    done: list[int] = []
-    nothing = mock.Mock()
-    found = in_threads(ask, range(12), at_a_time=3, done=done.append, cancel=nothing, stop=nothing)
-    assert found == [n * n for n in range(12)]
-    assert sorted(done) == list(range(12))
-    assert most[0] == 3
-    nothing.assert_not_called()
-
-
-def test_what_fails_ends_the_others_and_what_is_interrupted_stops_the_workers() -> None:
-    cancelled, stopped, begun = threading.Event(), threading.Event(), []
-
-    def ask(item: int) -> None:
-        begun.append(item)
-        if item == 0:
-            raise InputError("no")
-        assert cancelled.wait(5)
-
-    with pytest.raises(InputError, match="no"):
-        in_threads(ask, range(9), at_a_time=2, done=lambda _: None, cancel=cancelled.set, stop=stopped.set)
-    assert len(begun) < 9
-    assert not stopped.is_set()
-
-    def interrupted(_: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        in_threads(
-            lambda item: item or stopped.wait(5), range(3), at_a_time=3, done=interrupted, cancel=cancelled.set,
-            stop=stopped.set,
-        )  # fmt: skip
-    assert stopped.is_set()
+        workers_module._check_versions(there)
 
 
 def test_model_that_workers_cannot_load_is_said_once_to_all_who_ask(
@@ -387,9 +344,9 @@ def test_model_that_workers_cannot_load_is_said_once_to_all_who_ask(
         clustered.workers.call(process)
     asked = Measurements(lazy, Cache(tmp_path))
     texts = [long_text(20 + n) for n in range(6)]
-    starts = mock.Mock(wraps=cluster_module.start_workers)
+    starts = mock.Mock(wraps=workers_module.start_workers)
     with (
-        mock.patch.object(cluster_module, "start_workers", starts),
+        mock.patch.object(workers_module, "start_workers", starts),
         pytest.raises(ModelError, match=r"no module 'model.layers.0.nonsense'"),
     ):
         asked.each("Texts", texts, lambda one, text: one.profile(text, max_tokens=100))
@@ -469,11 +426,11 @@ def test_cluster_that_does_not_answer_is_said_soon(address: str, monkeypatch: py
     began = time.monotonic()
     where = r"on this machine \(--ray auto\)" if address == "auto" else f"at {address}"
     with pytest.raises(ClusterError, match=f"No Ray cluster answers {where}: start one with `ray start --head`"):
-        cluster_module._connected(ClusterOptions(address))
+        connected(ClusterOptions(address))
     assert time.monotonic() - began < 10
 
 
 def test_missing_ray_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"--ray needs Ray: pip install 'linguabridge\[ray\]'"):
-        cluster_module._connected(ClusterOptions())
+        connected(ClusterOptions())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from linguabridge.ablation.results import Ablation
     from linguabridge.ablation.settings import AblationSettings
     from linguabridge.cache import Cache
-    from linguabridge.cluster import ClusterOptions
+    from linguabridge.cluster.options import ClusterOptions
     from linguabridge.errors import LinguabridgeError
     from linguabridge.evaluation.evaluate import evaluate
     from linguabridge.evaluation.results import Evaluation
@@ -65,7 +65,7 @@ _HOMES = {
     "Ablation": "ablation.results",
     "AblationSettings": "ablation.settings",
     "Cache": "cache",
-    "ClusterOptions": "cluster",
+    "ClusterOptions": "cluster.options",
     "Evaluation": "evaluation.results",
     "EvaluationSettings": "evaluation.settings",
     "Language": "languages",

@@ -364,7 +364,7 @@ class Measurements:
         cancel: Callable[[], None] = lambda: None,
     ) -> list[R]:
         """Ask about as many items as there are workers at a time."""
-        from linguabridge.cluster import in_threads
+        from linguabridge.threads import in_threads
 
         model = self.model
         return in_threads(ask, items, at_a_time=model.at_a_time, done=done, cancel=cancel, stop=model.stop_workers)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from linguabridge.cluster import ClusterOptions, Workers
+    from linguabridge.cluster.options import ClusterOptions
+    from linguabridge.cluster.workers import Workers
 
 DEFAULT_MODEL = embedded.NAME
 
@@ -245,7 +246,7 @@ class LazyModel:
         """The workers of the cluster that the options name, started when first needed.
 
         Raises:
-            LinguabridgeError: as :func:`linguabridge.cluster.start_workers`.
+            LinguabridgeError: as :func:`linguabridge.cluster.workers.start_workers`.
         """
         assert self.options.cluster is not None
         with self._starting:  # by one of several threads
@@ -260,7 +261,8 @@ class LazyModel:
             return self._workers
 
     def _started(self, cluster: ClusterOptions) -> Workers:
-        from linguabridge.cluster import LOCAL, start_workers
+        from linguabridge.cluster.options import LOCAL
+        from linguabridge.cluster.workers import start_workers
         from linguabridge.hardware import check_choice
 
         device, dtype = self.computes
@@ -301,7 +303,8 @@ class LazyModel:
 
         device, dtype, cluster = self.options.device, self.options.dtype, self.options.cluster
         if cluster is not None:
-            from linguabridge.cluster import LOCAL, device_there
+            from linguabridge.cluster.options import LOCAL
+            from linguabridge.cluster.workers import device_there
 
             if cluster.gpus == 0 and device == "auto":
                 device = "cpu"

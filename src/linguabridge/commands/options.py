@@ -12,7 +12,7 @@ from linguabridge.commands.completion import complete_model
 from linguabridge.errors import InputError
 
 if TYPE_CHECKING:
-    from linguabridge.cluster import ClusterOptions
+    from linguabridge.cluster.options import ClusterOptions
 
 Model = Annotated[
     str,
@@ -94,6 +94,6 @@ def on_cluster(ray: str | None, workers: int | None, gpus_per_worker: float | No
         if workers is not None or gpus_per_worker is not None:
             raise InputError("--workers and --gpus-per-worker are for --ray: add --ray local, or leave them out.")
         return None
-    from linguabridge.cluster import ClusterOptions
+    from linguabridge.cluster.options import ClusterOptions
 
     return ClusterOptions(ray, workers, gpus_per_worker)

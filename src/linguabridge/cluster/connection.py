@@ -1,0 +1,89 @@
+"""Ray, connected to a cluster, or started on this machine alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+from unittest import mock
+
+from linguabridge.cluster.options import ADDRESS, AUTO, LOCAL, ClusterOptions
+from linguabridge.errors import ClusterError, InputError
+
+_REACH = 5.0  # seconds that a cluster may take to be reached
+_connecting = threading.Lock()
+
+
+def connected(cluster: ClusterOptions) -> Any:
+    """Ray, connected to the cluster: a local one is started, and ends with this process.
+
+    Raises:
+        InputError: Ray is not installed.
+        ClusterError: no cluster answers there.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError("--ray needs Ray: pip install 'linguabridge[ray]'.") from error
+    with _connecting:
+        if ray.is_initialized():
+            return ray
+        if cluster.address == LOCAL:
+            _in_a_lasting_thread(lambda: _start_local(ray))
+            return ray
+        try:
+            if found := ADDRESS.fullmatch(cluster.address):  # Ray itself would try for many minutes
+                socket.create_connection((found["host"], int(found["port"])), _REACH).close()
+            ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError, OSError, OverflowError) as error:
+            where = "on this machine (--ray auto)" if cluster.address == AUTO else f"at {cluster.address}"
+            raise ClusterError(
+                f"No Ray cluster answers {where}: start one with `ray start --head`, or give --ray local."
+            ) from error
+    return ray
+
+
+def _in_a_lasting_thread(start: Callable[[], None]) -> None:
+    """Run what starts processes in a thread that ends with this process.
+
+    On Linux, Ray's processes die with the thread that started them, and threads that ask for workers come and go.
+    """
+    started: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            start()
+        except BaseException as error:
+            started.set_exception(error)
+            return
+        started.set_result(None)
+        threading.Event().wait()
+
+    threading.Thread(target=run, name="starts Ray", daemon=True).start()
+    started.result()
+
+
+def _start_local(ray: Any) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # On Linux, Ray takes the machine's address in the network even for a cluster of this machine alone, and listens
+    # there; with this switch, which it has for other systems, it takes the loopback.
+    with mock.patch("ray._private.ray_constants.ENABLE_RAY_CLUSTER", new=False):
+        ray.init(
+            address=LOCAL,
+            _node_ip_address="127.0.0.1",
+            num_cpus=cores,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+
+def nodes(ray: Any) -> list[dict[str, float]]:
+    """Resources of each machine of a cluster."""
+    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]

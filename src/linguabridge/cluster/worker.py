@@ -1,0 +1,84 @@
+"""What runs on the workers' side: a process that loads the model once, then answers."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from linguabridge.cache import versions
+from linguabridge.errors import ModelError
+
+if TYPE_CHECKING:
+    from linguabridge.cache import Cache
+    from linguabridge.model import LanguageModel, ModelOptions
+    from linguabridge.model_files import ModelFiles
+
+R = TypeVar("R")
+
+
+class Worker:
+    """Runs in a process of its own: loads the model once, then answers.
+
+    Args:
+        files: of the model, as they are where the command was given.
+        cache: where hashes of files are remembered.
+        options: how the model is loaded.
+        cores: to compute with.
+    """
+
+    def __init__(self, files: ModelFiles, cache: Cache, options: ModelOptions, cores: int) -> None:
+        self.files = files
+        self.cache = cache
+        self.options = options
+        self.cores = cores
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model, loaded when it is first needed."""
+        # Not loaded where the worker is made: of what fails there, Ray gives no exception but a text.
+        import torch
+
+        from linguabridge.model import load_model
+
+        torch.set_num_threads(self.cores)
+        return load_model(_found_here(self.files, self.cache), self.options)
+
+    def run(self, function: Callable[..., R], args: tuple[Any, ...], more: dict[str, Any]) -> R:
+        """What a function gives for the model."""
+        return function(self.model, *args, **more)
+
+    def loaded(self) -> dict[str, str]:
+        """Load the model; the versions that it computes with."""
+        _ = self.model
+        return versions()
+
+
+def device_here(files: ModelFiles, cache: Cache, device: str, dtype: str) -> tuple[str, str]:
+    """Device and type that this machine would compute with.
+
+    Raises:
+        LinguabridgeError: no such device here, or not the same model.
+    """
+    from linguabridge.hardware import choose_device, choose_dtype
+
+    chosen = choose_device(device)
+    return chosen, choose_dtype(dtype, chosen, _found_here(files, cache).folder)
+
+
+def _found_here(files: ModelFiles, cache: Cache) -> ModelFiles:
+    """The same model on the machine of a worker: at the same place, or by its name."""
+    from linguabridge.model_files import find_model, identify
+
+    if (files.folder / "config.json").is_file():
+        # Pickles were let in or refused where the command was given; loading them is refused once more.
+        here = identify(files.name, files.folder, files.revision, cache, allow_pickle=True)
+    else:
+        here = find_model(files.name, cache)
+    if here.identity != files.identity:
+        raise ModelError(
+            f"A worker on {platform.node()} finds another model under the name {files.name}: put the same files there, "
+            "or on a disk that all machines share."
+        )
+    return here
