@@ -42,7 +42,7 @@ from linguabridge.spectrum.results import (
 from linguabridge.spectrum.settings import SpectrumSettings
 from linguabridge.spectrum.support import support
 from linguabridge.spectrum.tree import cluster
-from linguabridge.study import analysis, regret
+from linguabridge.study import policies, regret
 from linguabridge.study.measured import MeasuredPair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import CHAINS, VOTED, StudySettings
@@ -312,7 +312,11 @@ def study(n_words: int = 40) -> Study:
     rng = np.random.default_rng(7)
     settings = StudySettings(pairs=STUDIED, candidates=tuple(USEFUL), words=n_words)
     pairs = tuple(_measured(source, target, n_words, rng) for source, target in STUDIED)
-    few = ((regret, "SAMPLES", 60), (regret, "HALVINGS", 40), (analysis, "CHANCES", 60))  # draws: for speed
+    few = (
+        (regret, "SAMPLES", 60),
+        (regret, "HALVINGS", 40),
+        (policies, "CHANCES", 60),
+    )  # draws: for speed
     with contextlib.ExitStack() as stack:
         for module, name, draws in few:
             stack.enter_context(mock.patch.object(module, name, draws))

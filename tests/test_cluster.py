@@ -36,7 +36,7 @@ from linguabridge.progress import Reporter
 from linguabridge.prompts import WORD
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
-from linguabridge.study import analysis, regret
+from linguabridge.study import policies, regret
 from linguabridge.study.settings import StudySettings
 from linguabridge.study.study import study
 from linguabridge.texts import Text
@@ -306,7 +306,11 @@ def test_study_on_workers_is_the_same(
         pairs=(("ar", "he"), ("fi", "hu")), candidates=("en", "fr", "es"), words=40, tokens=300, probes=30,
         ways=("english-or-hop", "hub", "cka"), exact=False,
     )  # fmt: skip
-    for module, name, draws in ((regret, "SAMPLES", 60), (regret, "HALVINGS", 40), (analysis, "CHANCES", 60)):
+    for module, name, draws in (
+        (regret, "SAMPLES", 60),
+        (regret, "HALVINGS", 40),
+        (policies, "CHANCES", 60),
+    ):
         monkeypatch.setattr(module, name, draws)
     bars = Bars()
     found = study(settings, model=clustered, cache=Cache(tmp_path / "a"), reporter=bars)

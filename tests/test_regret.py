@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import made_up
-from linguabridge.study import analysis, regret
+from linguabridge.study import analysis, curves, regret
 from linguabridge.study.regret import (
     Draws,
     Halves,
@@ -182,18 +182,36 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_within_noise() -> None:
     rng = np.random.default_rng(5)
     values = noisy([0.5, 0.51, 0.9], 150, rng)
-    assert within_noise(values, 2, [0, 1, 2], 0)
-    assert not within_noise(values, 0, [0, 1, 2], 0)
-    assert within_noise(values, 0, [0, 1], 0)
+    assert within_noise(values).tolist() == [False, False, True]
+    assert within_noise(values[:2]).tolist() == [True, True]
+
+
+def test_intervals_over_words_are_scipys() -> None:
+    differences = np.random.default_rng(8).choice([-0.5, 0.0, 0.0, 0.5, 1.0], size=(2, 150))
+    for row, ends in zip(differences, regret.over_words(differences).T, strict=True):
+        known = stats.ttest_1samp(row, 0).confidence_interval(0.95)
+        np.testing.assert_allclose(ends, [known.low, known.high])
+    np.testing.assert_allclose(regret.over_words(np.zeros((1, 9))), 0)
+
+
+def test_differences_of_few_pairs_are_shown_by_signs_too() -> None:
+    values = {(str(i), "x"): np.array([[0.5] * 10, [0.5 + 0.1 * (i + 1)] * 10]) for i in range(5)}
+    gain = {pair: minus(gained(only(2, 1)), gained(only(2, 0))) for pair in values}
+    found = Draws(values, 0).difference(gain)
+    assert found.low > 0
+    assert found.p == pytest.approx(2 / 2**5)  # all five of one sign is as far as five pairs go
+    assert found.sign == 0
+    alone = Draws({("0", "x"): values["0", "x"]}, 0).difference(gain)
+    assert (alone.p, alone.sign) == (None, 1)
 
 
 def test_a_few_words_of_a_hop_are_drawn_without_those_that_are_none() -> None:
     hop = np.array([[1, 2, 4, 0, 0], [5, 5, 5, 5, 5]])
-    found = analysis._few(hop, 2, np.random.default_rng(0))
-    assert found.shape == (analysis.HOP_DRAWS, 2)
+    found = curves._few(hop, 2, np.random.default_rng(0))
+    assert found.shape == (curves.HOP_DRAWS, 2)
     assert set(np.round(found[:, 0], 6)) == {0.75, 0.625, 0.375}  # means of every two of 1, 1/2 and 1/4
     np.testing.assert_allclose(found[:, 1], 0.2)
-    np.testing.assert_allclose(analysis._few(hop, 3, np.random.default_rng(0))[:, 0], 1.75 / 3)
+    np.testing.assert_allclose(curves._few(hop, 3, np.random.default_rng(0))[:, 0], 1.75 / 3)
 
 
 def test_every_row_is_picked_from_by_itself() -> None:
@@ -214,7 +232,7 @@ def test_the_pilot_curve_is_that_of_a_plain_loop() -> None:
         for _ in range(1000):
             order = rng.permutation(60)
             scored.append(values[values[:, order[:n]].mean(axis=1).argmax(), order[n:]].mean())
-        oracle = analysis.Draws({one.pair: values}, 0).each(one.pair, best(np.ones(len(values), bool)))
+        oracle = Draws({one.pair: values}, 0).each(one.pair, best(np.ones(len(values), bool)))
         assert lost == pytest.approx(oracle - np.mean(scored), abs=0.015)
 
 

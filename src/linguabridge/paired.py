@@ -24,6 +24,7 @@ _BATCH = 500  # resamples at a time: 10 MB for 2,500 items
 _DECIMALS = 9  # of differences; what lies beyond is rounding, by which a mean of scores differs from itself
 _SIGNIFICANT = 6  # items, all for one arm, from which the exact McNemar test can fall below .05: 2 / 2**6
 _POWER = 0.8
+_LEVEL = 0.05
 _ERRORS_SEEN = 1.96 + 0.84  # a true difference of as many standard errors is significant (two-sided, 5 %) at that power
 
 
@@ -34,6 +35,25 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A mean difference with its 95 % interval.
+
+    Attributes:
+        p: two-sided p-value of the mean under random signs (:func:`sign_flip_p`), which is exact where values are few
+            and intervals only about right; None where there is a single value.
+    """
+
+    p: float | None
+
+    @property
+    def sign(self) -> int:
+        """1 where it is shown to lie above 0, -1 below, 0 where neither is: by the interval and by p."""
+        if self.p is not None and self.p > _LEVEL:
+            return 0
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
 
 @dataclass(frozen=True)
@@ -176,7 +196,7 @@ def contrast(
     exact = binary and of_items is None
     return Contrast(
         difference=difference,
-        p=_mcnemar(differences) if exact else _permutation(units, seed),
+        p=_mcnemar(differences) if exact else sign_flip_p(units, seed),
         p_holm=None,
         test=MCNEMAR if exact else PERMUTATION,
         gained=int((differences > 0).sum()),
@@ -236,10 +256,14 @@ def _mcnemar(differences: NDArray[np.floating]) -> float:
     return float(stats.binomtest(gained, gained + lost, 0.5).pvalue) if gained + lost else 1.0
 
 
-def _permutation(differences: NDArray[np.float64], seed: int) -> float:
-    """Two-sided p-value of the mean under random signs.
+def sign_flip_p(differences: NDArray[np.float64], seed: int) -> float:
+    """Two-sided p-value of the mean under random signs: exact for up to 16 values that are not 0.
 
     ``scipy.stats.permutation_test`` gives the same, but sorts its way to each flip: forty times slower on 2,500 items.
+
+    Args:
+        differences: each paired, shape (n,).
+        seed: of the signs, where they are drawn.
     """
     moved = np.abs(differences[differences != 0])  # the signs of zeros change nothing
     total = moved.sum()

@@ -86,7 +86,12 @@ def recommend(
         str, typer.Option(help="In the check's prompts: the model's own bridge words, or the dictionary's.")
     ] = "own",
     choose_by: Annotated[
-        str | None, typer.Option(help="Way of choosing, as `linguabridge study` lists them.", metavar="WAY")
+        str | None,
+        typer.Option(
+            help="Way of choosing, of those that `linguabridge study --list-ways` tells.",
+            show_default="english-or-hop; reference with --reference",
+            metavar="WAY",
+        ),
     ] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Rank only; do not check.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
@@ -101,7 +106,11 @@ def recommend(
     out: Annotated[Path | None, typer.Option(help="Folder to keep the result in (recommend.json).")] = None,
     json_file: Json = None,
 ) -> None:
-    """Rank bridge languages for a pair by shared neurons, and check whether the best one helps."""
+    """Choose a bridge language for a pair, and check on held-out words whether it helps.
+
+    The bridge is chosen by what lost least in the study (`linguabridge study`): English; into or out of English, the
+    candidate whose words the model turns best into the target. The ranking by shared neurons is shown beside it.
+    """
     from linguabridge.settings import RESULT, Settings, check_pair
 
     settings = Settings(

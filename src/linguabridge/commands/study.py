@@ -49,7 +49,8 @@ def study(
     tokens: Annotated[int, typer.Option(help="Tokens read for each language, at most.")] = 2000,
     probes: Annotated[int, typer.Option(help="Words to ask the model, to find those it understands.")] = 200,
     ways: Annotated[
-        str | None, typer.Option(help="Ways of choosing to compare, between commas; by default all.", metavar="WAYS")
+        str | None,
+        typer.Option(help="Ways of choosing to compare, between commas (--list-ways); by default all.", metavar="WAYS"),
     ] = None,
     no_exact: Annotated[
         bool, typer.Option("--no-exact", help="Ask for no greedy answers beside ranks; a quarter less time.")
@@ -79,6 +80,7 @@ def study(
         ),
     ] = None,
     json_file: Json = None,
+    list_ways: Annotated[bool, typer.Option("--list-ways", help="Only tell what the ways of choosing go by.")] = False,
 ) -> None:
     """Measure which way of choosing a bridge loses least, on pairs × bridges whose best bridge is known afterwards.
 
@@ -88,6 +90,11 @@ def study(
     from linguabridge.settings import WAYS_TO_CHOOSE
     from linguabridge.study.settings import DEVELOPMENT, REPORTED, StudySettings, parse_candidates, parse_pairs
 
+    if list_ways:
+        from linguabridge.study.tables import titles_table
+
+        Console().print(titles_table())
+        return
     cluster = on_cluster(ray, workers, gpus_per_worker)
     out = out or (None if again else Path("study"))
     check_writable(out, json_file)
@@ -155,7 +162,7 @@ def study(
 
 def show(result: Study, console: Console) -> None:
     """Print a study: words first, then the tables."""
-    from linguabridge.study.tables import curves_table, pairs_table, policies_table, titles_table, ways_table
+    from linguabridge.study.tables import curves_table, order_table, pairs_table, policies_table, ways_table
     from linguabridge.study.words import paragraphs
 
     console.print()
@@ -164,10 +171,11 @@ def show(result: Study, console: Console) -> None:
     main = result.main
     for table in (
         ways_table(main),
+        order_table(main),
         policies_table(main),
         curves_table(main),
         pairs_table(result),
-        titles_table(result),
     ):
         console.print(table)
         console.print()
+    console.print("What each way goes by: linguabridge study --list-ways", highlight=False)

@@ -10,7 +10,8 @@ from typing import Any
 from linguabridge.check import CHAINED, DIRECT
 from linguabridge.rebuilt import rebuilt
 from linguabridge.report.charts import language_name
-from linguabridge.study.analysis import ENGLISH, RANDOM, Analysis
+from linguabridge.study.analysis import RANDOM, Analysis
+from linguabridge.study.policies import ENGLISH
 from linguabridge.study.results import Study
 from linguabridge.study.settings import VOTED
 from linguabridge.study.words import SETS, best_way

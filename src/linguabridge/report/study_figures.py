@@ -12,7 +12,8 @@ from linguabridge.report.charts import Chart, Rows, finished, measured, rows, ta
 from linguabridge.report.section import Choice, Figure, Share
 from linguabridge.report.study_body import views
 from linguabridge.report.theme import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
-from linguabridge.study.analysis import ENGLISH, RANDOM, REFERENCE, TRIED, Analysis, PolicyResult
+from linguabridge.study.analysis import RANDOM, REFERENCE, Analysis
+from linguabridge.study.policies import ENGLISH, TRIED, PolicyResult
 from linguabridge.study.results import Study
 from linguabridge.study.sets import DEVELOPMENT_SET
 from linguabridge.study.words import SETS, TITLES, best_way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -33,9 +34,14 @@ def write_folder(folder: Path, result: Study, *, command: str) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    write_json(folder / STUDY, result.to_dict(command))
-    _write(folder / RANKS, ranks_table(result.pairs))
-    _write(folder / HOPS, hops_table(result.pairs))
+    tables = {RANKS: _bytes(ranks_table(result.pairs)), HOPS: _bytes(hops_table(result.pairs))}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
+    write_json(folder / STUDY, {**result.to_dict(command), "sha256": sums})
+    for name, content in tables.items():
+        try:
+            write_atomically(folder / name, content)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written ({error.strerror}); choose another with --out.") from error
 
 
 def check_folder(folder: Path, model: str, settings: StudySettings) -> None:
@@ -120,7 +126,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]
     """
     body = _body(folder)
     try:
-        ranks, hops = (pq.read_table(folder / name).to_pydict() for name in (RANKS, HOPS))
+        ranks, hops = (_table(folder / name, body["sha256"][name]) for name in (RANKS, HOPS))
         pairs = tuple(_pair(one, ranks, hops) for one in body["pairs"])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
@@ -210,10 +216,14 @@ def _text(values: Sequence[str]) -> pa.Array:
     return pa.array(values, pa.string()).dictionary_encode()
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def _bytes(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    try:
-        write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"{path.parent} cannot be written ({error.strerror}); choose another with --out.") from error
+    return buffer.getvalue()
+
+
+def _table(file: Path, sha256: str) -> dict[str, list[Any]]:
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{file.name} is not the file that was written")
+    return dict(pq.read_table(io.BytesIO(content)).to_pydict())

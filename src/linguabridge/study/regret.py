@@ -10,19 +10,19 @@ too; resampling words on top would count that twice. Only where there is a singl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from linguabridge.paired import Interval
+from linguabridge.paired import Difference, Interval, sign_flip_p
 
 Array = NDArray[np.float64]
 
 HALVINGS = 400  # for a point value
-SAMPLES = 2000  # of words, for an interval
+SAMPLES = 2000  # of words, for an interval over those of a single pair
 SCORES = (0.0, 1.0)  # what MRR and shares can be; an interval ends there
 DIFFERENCES = (-1.0, 1.0)  # what their differences can be, and correlations
 PAIR_SAMPLES = 100_000  # of pairs: of few pairs an end is a mean of few values, and must not depend on the seed
@@ -140,6 +140,7 @@ class Draws:
 
     def __init__(self, values: Mapping[tuple[str, str], Array], seed: int) -> None:
         rng = np.random.default_rng(seed)
+        self._seed = seed
         self.pairs = list(values)
         self._halves = {pair: halves(one, HALVINGS, rng, resample=False) for pair, one in values.items()}
         n = len(self.pairs)
@@ -165,6 +166,14 @@ class Draws:
         low, high = np.clip(value + np.quantile(drawn - drawn.mean(), [0.025, 0.975]), *within)
         return Interval(value, float(low), float(high))
 
+    def difference(self, statistics: Mapping[tuple[str, str], Statistic]) -> Difference:
+        """:meth:`mean` of a difference, with the p-value of random signs of the pairs."""
+        found = self.mean(statistics)
+        if len(self.pairs) == 1:
+            return Difference(found.value, found.low, found.high, None)
+        values = np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
+        return Difference(found.value, found.low, found.high, sign_flip_p(np.round(values, 9), self._seed))
+
     def each(self, pair: tuple[str, str], statistic: Statistic) -> float:
         """Value of one pair, over halvings."""
         return float(statistic(self._halves[pair]).mean())
@@ -173,6 +182,20 @@ class Draws:
 def drawn_shares(n: int, rng: np.random.Generator) -> Array:
     """Draws of n pairs with replacement: how often each is drawn, over n; shape (draws, n)."""
     return rng.multinomial(n, np.full(n, 1 / n), size=PAIR_SAMPLES) / n
+
+
+def over_words(differences: Array) -> Array:
+    """Ends of 95 % intervals over words, of mean differences: Student's, which draws nothing and has words enough.
+
+    Args:
+        differences: of each word, shape (rows, words).
+
+    Returns:
+        Shape (2, rows).
+    """
+    n = differences.shape[-1]
+    half = stats.t.ppf(0.975, n - 1) * differences.std(axis=-1, ddof=1) / np.sqrt(n)
+    return np.asarray(differences.mean(axis=-1) + np.array([-1, 1])[:, None] * half)
 
 
 def over_pairs(values: Array, shares: Array, within: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
@@ -222,20 +245,14 @@ def ceiling(singles: NDArray[np.int64]) -> Statistic:
     return lambda one: np.nan_to_num(kendall(one.first[:, singles], one.second[:, singles]))
 
 
-def within_noise(values: Array, arm: int, others: Sequence[int], seed: int) -> bool:
-    """Tell whether an arm is the best, or its paired difference from the best is not shown to be one.
+def within_noise(values: Array) -> NDArray[np.bool_]:
+    """Tell which arms are the best, or not shown to be worse than it: by paired intervals (:func:`over_words`).
 
     Args:
         values: of shape (arms, words).
-        arm: number of the arm.
-        others: arms to compare with.
-        seed: of the bootstrap over words.
+
+    Returns:
+        Shape (arms,).
     """
-    means = values.mean(axis=1)
-    first = max(others, key=lambda one: means[one])
-    if means[arm] >= means[first]:
-        return True
-    difference = values[first] - values[arm]
-    rng = np.random.default_rng(seed)
-    drawn = difference[rng.integers(len(difference), size=(SAMPLES, len(difference)))].mean(axis=1)
-    return bool(np.quantile(drawn, 0.025) <= 0)
+    low, _ = over_words(values[values.mean(axis=1).argmax()] - values)
+    return np.asarray(low <= 0)

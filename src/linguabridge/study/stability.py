@@ -119,7 +119,7 @@ class Stability:
         if len(found) < FEWEST_FOR_AN_INTERVAL:
             return Mean(float(np.mean(found)), None, None, len(found))
         one = over_pairs(np.array(found), drawn_shares(len(found), np.random.default_rng(seed)), DIFFERENCES)
-        return Mean(one.value, max(one.low, -1.0), min(one.high, 1.0), len(found))  # they are correlations
+        return Mean(one.value, one.low, one.high, len(found))
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -261,7 +261,9 @@ def _halves(probed: Probed, settings: Settings, cache: Cache) -> float | None:
         "empty_layers_count": settings.reference,
         "seed": settings.seed,
         "halvings": HALVINGS,
-        "computed_by": computed_by("study/stability.py", "ranking.py", "scorers.py", "dependence.py"),
+        "computed_by": computed_by(
+            "study/stability.py", "ranking.py", "scorers.py", "dependence.py", "choosing/ways.py"
+        ),
     }
     found = cache.computed("halves", key, compute).facts["agreements"]
     known = [value for value in found if value is not None]

@@ -100,8 +100,8 @@ def kept_analyses(pairs: Sequence[MeasuredPair], *, seed: int, cache: Cache) -> 
         "pairs": [digest(_content(one)) for one in pairs],
         "seed": seed,
         "computed_by": computed_by(
-            "study/study.py", "study/sets.py", "study/analysis.py", "study/regret.py", "study/settings.py",
-            "choosing/combined.py",
+            "study/study.py", "study/sets.py", "study/analysis.py", "study/policies.py", "study/curves.py",
+            "study/picks.py", "study/regret.py", "study/settings.py", "choosing/combined.py", "paired.py",
         ),
     }  # fmt: skip
     found = cache.computed("study-analyses", key, lambda: ({}, {"analyses": plain(analyses(pairs, seed=seed))}))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.table import Table
 
 from linguabridge.check import CHAINED, DIRECT
-from linguabridge.study.analysis import ENGLISH, TRIED, Analysis
+from linguabridge.study.analysis import Analysis
+from linguabridge.study.policies import ENGLISH, TRIED
 from linguabridge.study.results import Study
 from linguabridge.study.settings import DEVELOPMENT, parse_pairs
 from linguabridge.study.words import TITLES, counted_pairs, signed, with_interval
@@ -18,7 +20,7 @@ _POLICIES = 12  # rows
 def ways_table(one: Analysis) -> Table:
     """All ways of choosing one bridge, the least regret first."""
     table = new_table(f"Ways of choosing one bridge, on {counted_pairs(one)} ({one.metric})")
-    for name in ("way", "regret", "over English", "fine", "τ"):
+    for name in ("way", "regret", "over English", "fine"):
         table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
     for way in one.ways:
         table.add_row(
@@ -26,14 +28,30 @@ def ways_table(one: Analysis) -> Table:
             with_interval(way.regret),
             signed(way.over_english),
             share(way.fine),
-            number(way.tau.value) if way.tau else "–",
         )
     table.caption = (
         "In brackets: 95 % intervals. regret: lost against the best bridge, picked on half of the words and scored on "
         f"the other ({number(one.oracle.value)} on average). over English: gained over always English, or the first of "
         "French, Spanish and Portuguese where English is in the pair. fine: pairs whose pick is the best or not shown "
-        "to be worse. τ: Kendall's, of scores with measured accuracies; two halves of the words agree by "
-        f"{number(one.ceiling.value)}."
+        "to be worse."
+    )
+    return table
+
+
+def order_table(one: Analysis) -> Table:
+    """What ways gain over chance, and how well their scores order all bridges."""
+    table = new_table(f"Over chance, and the order of all bridges, on {counted_pairs(one)} ({one.metric})")
+    for name in ("way", "over random", "τ"):
+        table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
+    for way in one.ways:
+        table.add_row(
+            way.way,
+            signed(way.over_random),
+            signed(way.tau) if way.tau else "–",
+        )
+    table.caption = (
+        "In the order above. τ: Kendall's, of a way's scores with the measured accuracies of all bridges; two halves "
+        f"of the words agree by {signed(one.ceiling)}."
     )
     return table
 
@@ -85,8 +103,10 @@ def curves_table(one: Analysis) -> Table:
 def pairs_table(result: Study) -> Table:
     """Every pair's MRR on all of its words: direct, always English, the best bridge, and most bridges in one prompt."""
     table = new_table("By pair, on all its words (MRR)")
-    for name in ("pair", "for development", "direct", "always English", "best bridge", "chain"):
-        table.add_column(name, justify="left" if name in ("pair", "for development") else "right", no_wrap=True)
+    columns = ("pair", "set", "direct", "always English", "best bridge", "chain", "copies")
+    exact = not any(np.isnan(one.exact[one.arms.index(DIRECT)]).any() for one in result.pairs)
+    for name in (*columns, *(("exact",) if exact else ())):
+        table.add_column(name, justify="left" if name in ("pair", "set") else "right", no_wrap=True)
     development = set(parse_pairs(DEVELOPMENT))
     for one in result.pairs:
         mean = dict(zip(one.arms, (1 / one.ranks).mean(axis=1), strict=True))
@@ -95,21 +115,26 @@ def pairs_table(result: Study) -> Table:
         chain = max((arm for arm in one.arms if CHAINED in arm), key=len, default="")
         table.add_row(
             f"{one.source} → {one.target}",
-            "yes" if one.pair in development else "no",
+            "development" if one.pair in development else "reported",
             number(mean[DIRECT]),
             f"{number(mean[always])} ({always})",
             f"{number(mean[best])} ({best})",
             f"{number(mean[chain])} ({chain})" if chain else "–",
+            str(one.n_copied),
+            *([share(float(one.exact[one.arms.index(DIRECT)].mean()))] if exact else []),
         )
-    table.caption = "The best bridge is picked on the very words it is scored on, and flattered by that."
+    table.caption = (
+        "The best bridge is picked on the very words it is scored on, and flattered by that. copies: words left out "
+        "because some bridge's word already is the answer."
+    ) + (" exact: greedy answers that are right, directly." if exact else "")
     return table
 
 
-def titles_table(result: Study) -> Table:
-    """What the ways go by."""
-    table = new_table("Ways of choosing")
+def titles_table() -> Table:
+    """All ways of choosing, and what they go by."""
+    table = new_table("Ways of choosing a bridge")
     table.add_column("way")
     table.add_column("goes by", overflow="fold")
-    for one in result.main.ways:
-        table.add_row(one.way, TITLES[one.way])
+    for way, title in TITLES.items():
+        table.add_row(way, title)
     return table

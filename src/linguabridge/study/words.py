@@ -7,9 +7,10 @@ import numpy as np
 from linguabridge.check import DIRECT
 from linguabridge.choosing.combined import COMBINED, HABIT
 from linguabridge.choosing.ways import WAYS
-from linguabridge.paired import Interval
+from linguabridge.paired import Difference, Interval
 from linguabridge.settings import OWN
-from linguabridge.study.analysis import ENGLISH, RANDOM, REFERENCE, TRIED, Analysis, Decisions, PolicyResult, WayResult
+from linguabridge.study.analysis import RANDOM, REFERENCE, Analysis, WayResult
+from linguabridge.study.policies import ENGLISH, TRIED, Decisions, PolicyResult
 from linguabridge.study.results import Study
 from linguabridge.study.sets import ALL_SET, DEVELOPMENT_SET, REPORTED_SET
 from linguabridge.words import interval, listed, number, share
@@ -44,23 +45,20 @@ def ways_sentences(result: Study, main: Analysis) -> str:
     """Which way of choosing one bridge loses least, and whether it beats the obvious ones."""
     first = best_way(result)
     own, english, random = main.way(first), main.way(ENGLISH), main.way(RANDOM)
-    apart = main.name == REPORTED_SET and result.analysis(DEVELOPMENT_SET) is not None
     chosen = (
         "that did best on the pairs for development"
-        if apart
+        if _chosen_on(result) is not main
         else "that does best on these very pairs (and is flattered by that)"
     )
     compared = sum(one.way in WAYS for one in main.ways)
     said = [
         f"Of {compared} ways of choosing one bridge, the one {chosen} is '{first}' ({TITLES[first]}). Against the best "
-        f"bridge, picked on the other half of the words, it loses {with_interval(own.regret)} {main.metric}; a random "
-        f"bridge loses {with_interval(random.regret)}, always English (French or the next where English is in the "
-        f"pair) {with_interval(english.regret)}."
+        f"bridge, picked on the other half of the words, it loses {_lost(own.regret)} {main.metric}; a random bridge "
+        f"loses {_lost(random.regret)}, always English (French or the next where English is in the pair) "
+        f"{_lost(english.regret)}."
     ]
     if own.over_reference:
-        said.append(
-            f"The published measure, on our probes and texts, loses {with_interval(main.way(REFERENCE).regret)}."
-        )
+        said.append(f"The published measure, on our probes and texts, loses {_lost(main.way(REFERENCE).regret)}.")
     if first not in (ENGLISH, RANDOM):
         said.append(_against_english(own))
     said.append(_against(own.over_random, "a random bridge"))
@@ -75,36 +73,45 @@ def ways_sentences(result: Study, main: Analysis) -> str:
 
 
 def best_way(result: Study) -> str:
-    """The way with the least regret on the pairs for development, or on all there are.
+    """The way with the least regret on the pairs for development, or on those that figures are of.
 
     Of those that `recommend` can go by: not random, and nothing learnt from pairs whose best bridge is known.
     """
-    rows = result.analysis(DEVELOPMENT_SET) or result.analyses[0]
-    return next(one.way for one in rows.ways if one.way in WAYS and one.way != RANDOM)
+    return next(one.way for one in _chosen_on(result).ways if one.way in WAYS and one.way != RANDOM)
 
 
 def best_of_several(result: Study) -> str | None:
-    """The chain or vote with the highest score on the pairs for development, or on all there are."""
-    rows = result.analysis(DEVELOPMENT_SET) or result.analyses[0]
-    several = [one.policy for one in rows.policies if one.policy.startswith(("chain", "vote"))]
+    """The chain or vote with the highest score on the pairs for development, or on those that figures are of."""
+    several = [one.policy for one in _chosen_on(result).policies if one.policy.startswith(("chain", "vote"))]
     return next((policy for policy in several if "or direct" not in policy), None)
+
+
+def _chosen_on(result: Study) -> Analysis:
+    """The pairs for development where figures are of others, else those that figures are of."""
+    development = result.analysis(DEVELOPMENT_SET, result.main.metric)
+    return development if development is not None and result.main.name == REPORTED_SET else result.main
+
+
+def _lost(regret: Interval) -> str:
+    below = " (below 0, for the best is picked on few words)" if regret.high < 0 else ""
+    return f"{with_interval(regret)}{below}"
 
 
 def _against_english(own: WayResult) -> str:
     over = own.over_english
-    if over.low > 0:
+    if over.sign > 0:
         return f"It gains {signed(over)} over always English."
-    if over.high < 0:
+    if over.sign < 0:
         return f"It is worse than always English: {signed(over)}."
     if over.low >= -CLOSE:
-        return f"It loses nothing to speak of against always English: {signed(over)}."
-    return f"Against always English no difference is shown: {signed(over)}."
+        return f"Over always English no gain is shown, nor a loss to speak of: {with_p(over)}."
+    return f"Against always English no difference is shown: {with_p(over)}."
 
 
-def _against(over: Interval, what: str) -> str:
-    if over.low > 0:
+def _against(over: Difference, what: str) -> str:
+    if over.sign > 0:
         return f"It beats {what} by {signed(over)}."
-    return f"That it beats {what} is not shown: {signed(over)}."
+    return f"That it beats {what} is not shown: {with_p(over)}."
 
 
 def policy_sentences(result: Study, main: Analysis) -> str:
@@ -112,17 +119,17 @@ def policy_sentences(result: Study, main: Analysis) -> str:
     english = main.policy(ENGLISH)
     said = [
         f"Directly, without a bridge, the mean {main.metric} is {with_interval(main.direct)}; through always English "
-        f"{with_interval(english.score)}, which is {signed(english.over_direct)} over direct."
+        f"{with_interval(english.score)}, which is {with_p(english.over_direct)} over direct."
     ]
     best = best_of_several(result)
     if best in {one.policy for one in main.policies}:
-        said.append(_several(main.policy(str(best))))
+        said.append(_several(main.policy(str(best)), apart=_chosen_on(result) is not main))
     tried = next((one for one in main.policies if one.policy == TRIED), None)
     if tried:
         said.append(
             "Who tries direct, always English, 'english-or-hop' and three bridges in one prompt on half of the words, "
             f"and takes what did best there, has {with_interval(tried.score)} on the others: "
-            f"{signed(tried.over_english)} over always English, {signed(tried.over_direct)} over direct."
+            f"{with_p(tried.over_english)} over always English, {with_p(tried.over_direct)} over direct."
         )
     return " ".join(said)
 
@@ -140,19 +147,14 @@ def exact_sentence(result: Study) -> str:
     )
 
 
-def _several(one: PolicyResult) -> str:
+def _several(one: PolicyResult, *, apart: bool) -> str:
     over = one.over_english
-    verdict = (
-        "more than always English"
-        if over.low > 0
-        else "less than always English"
-        if over.high < 0
-        else "no difference from always English is shown"
-    )
+    verdict = ("no difference from always English is shown", "more than always English", "less than always English")
+    did = "did best on the pairs for development; here it has" if apart else "does best on these very pairs; it has"
     return (
-        f"Of several bridges, in one prompt (chain) or each in its own (vote), '{one.policy}' did best on the pairs "
-        f"for development; here it has {with_interval(one.score)}, {signed(over)} against always English: {verdict}; "
-        f"{signed(one.over_direct)} against direct."
+        f"Of several bridges, in one prompt (chain) or each in its own (vote), '{one.policy}' {did} "
+        f"{with_interval(one.score)}, {with_p(over)} against always English: {verdict[over.sign]}; "
+        f"{with_p(one.over_direct)} against direct."
     )
 
 
@@ -207,6 +209,12 @@ def counted_pairs(analysis: Analysis) -> str:
 def with_interval(value: Interval) -> str:
     """A value and its interval."""
     return f"{number(value.value)} {interval(value.low, value.high)}"
+
+
+def with_p(value: Difference) -> str:
+    """A difference and its interval; with p where the interval alone would say too much."""
+    beyond = value.sign == 0 and value.p is not None and not value.low <= 0 <= value.high
+    return signed(value) + (f" (p = {number(value.p)} by signs of pairs)" if beyond and value.p is not None else "")
 
 
 def signed(value: Interval) -> str:
