@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from linguabridge.cache import Cache
     from linguabridge.model import LanguageModel
     from linguabridge.report.runs import Run
+    from small_runs import Small, Undisturbed
     from task_data import Hub
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts; tiny models lose time to more threads
@@ -106,6 +107,26 @@ def tiny_loaded(
         return load_model(find_model(str(tiny_model(family)), cache), ModelOptions("cpu", "float32"))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def small_job(tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """What small runs ask; see ``tests/small_runs.py``."""
+    import small_runs
+
+    return small_runs.small(tiny_model("llama"), tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(small_job: Small, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Undisturbed]:
+    """Give ``undisturbed(name)``: what a small run of this command finds when nothing disturbs it."""
+    import small_runs
+
+    @functools.cache
+    def run(name: str) -> Undisturbed:
+        return small_runs.undisturbed(small_job, name, tmp_path_factory.mktemp(name))
+
+    return run
 
 
 @pytest.fixture

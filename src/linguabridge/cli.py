@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -84,18 +85,35 @@ def main() -> None:
     _State.debug = "--debug" in sys.argv  # wherever it stands
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
-        # Names wrong usage itself; typer brings its own click, whose exceptions have no public name.
-        app(prog_name="linguabridge")
+        try:
+            # Names wrong usage itself; typer brings its own click, whose exceptions have no public name.
+            app(prog_name="linguabridge")
+        finally:
+            if sys.stdout:  # None where it is closed
+                sys.stdout.flush()  # what cannot be written shows here, not when the interpreter ends
     except LinguabridgeError as error:
-        if _State.debug:
-            Console(stderr=True).print_exception()
-        Console(stderr=True).print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
+            raise
+        # The end of the interpreter would try once more to print what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:  # who read it, such as head, has read enough
+            sys.exit(1)
+        what = error.filename or "What the command prints"
+        _refuse(f"{what} cannot be written ({error.strerror}); make room there, or write to another place.")
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != 130:  # 130 is what typer makes of Ctrl-C
             raise
         Console(stderr=True).print("Stopped; what was finished is kept, and the same command goes on from there.")
         sys.exit(130)
+
+
+def _refuse(why: str) -> NoReturn:
+    if _State.debug:
+        Console(stderr=True).print_exception()
+    Console(stderr=True).print(f"Error: {why}", style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -112,14 +114,26 @@ def _convert(file: Path, target: Path, advance: Step) -> None:
         raise ModelError(
             f"transformers cannot read {file.name} as a GGUF language model: {_first_line(error)}"
         ) from error
-    model.save_pretrained(target)
-    tokenizer.save_pretrained(target)
+    with _failures_as_os_errors():
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
     advance(10)
     if not _computes_the_same(model, tokenizer, target):
         raise ModelError(
             f"{file.name} was converted, but the copy does not compute what the original does; "
             "please report this with the file's name."
         )
+
+
+@contextmanager
+def _failures_as_os_errors() -> Iterator[None]:
+    """Raise as OSError what safetensors and tokenizers could not write: they say it only in words."""
+    try:
+        yield
+    except Exception as error:
+        if said := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
+        raise
 
 
 @contextmanager
