@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-TOKENS_PER_BATCH = 2048  # on a CPU; an accelerator takes more
+TOKENS_PER_BATCH = 512  # on a CPU: what a layer computes then stays in its cache; an accelerator takes more
 TOKENS_PER_BATCH_ACCELERATOR = 16_384
-_WINDOW = 32  # batches sorted by length at a time, so that text of any size streams through
+_WINDOW = 128  # batches sorted by length at a time, so that text of any size streams through
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def curves_table(one: Analysis) -> Table:
 def pairs_table(result: Study) -> Table:
     """Every pair's MRR on all of its words: direct, always English, the best bridge, and most bridges in one prompt."""
     table = new_table("By pair, on all its words (MRR)")
-    columns = ("pair", "set", "direct", "always English", "best bridge", "chain", "copies")
+    columns = ("pair", "set", "direct", "English", "best bridge", "chain", "copies")
     exact = not any(np.isnan(one.exact[one.arms.index(DIRECT)]).any() for one in result.pairs)
     for name in (*columns, *(("exact",) if exact else ())):
         table.add_column(name, justify="left" if name in ("pair", "set") else "right", no_wrap=True)
@@ -115,7 +115,7 @@ def pairs_table(result: Study) -> Table:
         chain = max((arm for arm in one.arms if CHAINED in arm), key=len, default="")
         table.add_row(
             f"{one.source} → {one.target}",
-            "development" if one.pair in development else "reported",
+            "dev" if one.pair in development else "new",
             number(mean[DIRECT]),
             f"{number(mean[always])} ({always})",
             f"{number(mean[best])} ({best})",
@@ -124,7 +124,9 @@ def pairs_table(result: Study) -> Table:
             *([share(float(one.exact[one.arms.index(DIRECT)].mean()))] if exact else []),
         )
     table.caption = (
-        "The best bridge is picked on the very words it is scored on, and flattered by that. copies: words left out "
+        "set: dev, those that ways were made and chosen on; new, that nothing was chosen on. English: or French, or "
+        "the next. The best bridge is picked on the very words it is scored on, and flattered by that. copies: words "
+        "left out "
         "because some bridge's word already is the answer."
     ) + (" exact: greedy answers that are right, directly." if exact else "")
     return table
