@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo spectrum evaluate test test-long lint docs bench screenshot lexicon families clean
+.PHONY: demo spectrum evaluate test test-long coverage mutants minimal lint docs bench screenshot lexicon families clean
 
 demo: $(VENV)/.demo
 	$(BIN)/linguabridge recommend ar he --out runs/ar-he
@@ -27,6 +27,23 @@ test: $(VENV)/.dev
 
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -m long
+
+# Which lines the tests run (subprocesses are not seen), in random order; 95 % at least.
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --random-order-bucket=module --cov=linguabridge --cov-report=term:skip-covered --cov-fail-under=95
+
+# Do the tests notice when the dependence measures and statistics are changed? Results and survivors: CONTRIBUTING.md.
+mutants: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
+
+# The tests with the oldest versions of what linguabridge needs that pyproject.toml allows; torch is the pinned one.
+minimal: $(VENV)/.dev
+	$(PYTHON) -m venv .venv-minimal
+	grep '^torch==' constraints.txt > .venv-minimal/torch.txt
+	$(BIN)/uv pip install --quiet --python .venv-minimal --resolution lowest-direct --constraint .venv-minimal/torch.txt --editable '.[demo,report]'
+	$(BIN)/uv pip install --quiet --python .venv-minimal pytest pytest-xdist hypothesis psutil
+	.venv-minimal/bin/python -m pytest -m "not long and not real_model" -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

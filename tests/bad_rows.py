@@ -345,6 +345,36 @@ PATHS = [
     ),
 ]
 
+OTHERS = [
+    *_rows(
+        ("export", "--to", "routes", "--out", "$root/routes.json"),
+        ("$nowhere", "nowhere", "give a folder or a JSON file"),
+        ("$own", "own.tsv", "give a folder or a JSON file"),
+        ("$damaged_run", "damaged", "give a folder or a JSON file"),
+        ("$foreign_run", "foreign-run", "give it its own name"),
+    ),
+    *_rows(
+        ("export", "--to", "lm-eval", "--out", "$root/tasks"),
+        ("$nowhere", "nowhere", "give a folder or a JSON file"),
+        ("$no_run", "no-run", "give a folder or a JSON file"),
+        ("$foreign_run", "foreign-run", "give it its own name"),
+        ("$foreign_run|$no_run", "One evaluation", "name one folder"),
+    ),
+    Bad(("export", "$foreign_run", "--to", "paper", "--out", "$root/x"), "'paper'", "choose lm-eval or routes"),
+    Bad(("export", "$foreign_run", "--to", "routes", "--out", "$a_file/x.json"), "a-file", "--out"),
+    Bad(("doctor", "--json", "$texts"), "texts", "name a file"),
+    Bad(("doctor", "--json", "$a_file/x.json"), "a-file", "--json"),
+    *_rows(
+        ("cache",),
+        ("list|--json|$texts", "texts", "name a file"),
+        ("clear|--kind|dreams|--yes", "'dreams'", "it has"),
+        ("clear|--model|nobody|--yes", "'nobody'", "names no model"),
+        ("clear|--older-than|-1|--yes", "--older-than", "0 or more"),
+        ("clear|--older-than|nan|--yes", "--older-than", "0 or more"),
+        ("verify|--json|$a_file/x.json", "a-file", "--json"),
+    ),
+]
+
 # What a server may answer stands in test_endpoint_failures.py; here, how the commands tell it.
 ENDPOINTS = [
     *_rows(
@@ -362,4 +392,4 @@ ENDPOINTS = [
     ),
 ]
 
-ROWS = (*LANGUAGES, *LEXICONS, *TEXTS, *MODELS, *NUMBERS, *PATHS, *ENDPOINTS)
+ROWS = (*LANGUAGES, *LEXICONS, *TEXTS, *MODELS, *NUMBERS, *PATHS, *OTHERS, *ENDPOINTS)

@@ -37,7 +37,7 @@ def snapshot(*roots: Path) -> dict[Path, tuple[int, int] | None]:
 def test_the_catalogue_has_a_row_for_every_command() -> None:
     commands = {row.words[0] for row in ROWS}
     assert commands >= {"recommend", "spectrum", "evaluate", "ablate", "study", "stability", "report", "view", "ask"}
-    assert commands >= {"languages", "inspect"}
+    assert commands >= {"languages", "inspect", "export", "doctor", "cache"}
     assert len(ROWS) >= 80
     assert all(row.culprit and row.way_out for row in ROWS)
 

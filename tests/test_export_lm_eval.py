@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import made_up
 from conftest import Ended
 from evaluated import OPTIONS, TOY, lexicon_in, small_settings
+from linguabridge.cache import Cache
 from linguabridge.errors import InputError
 from linguabridge.evaluation.evaluate import evaluate
 from linguabridge.evaluation.files import write_folder, write_unfinished
@@ -30,7 +31,7 @@ from linguabridge.export import lm_eval_scoring
 from linguabridge.export.lm_eval import GROUP, export_lm_eval
 from linguabridge.export.right_options import right_options
 from linguabridge.generate import greedy_answers
-from linguabridge.model import LanguageModel
+from linguabridge.model import LanguageModel, open_model
 from linguabridge.prompts import WORD
 from linguabridge.tasks.translate import TASK as TRANSLATE
 
@@ -134,6 +135,23 @@ def test_lm_eval_ranks_words_as_linguabridge_did(words: tuple[Evaluation, Path],
         assert theirs["results"][task]["mrr,none"] == pytest.approx(metrics["MRR"].value, abs=1e-9)
         assert theirs["results"][task]["acc,none"] == pytest.approx(metrics["P@1"].value, abs=1e-9)
     assert any(row.bridge_texts for row in of_arm(found, "de"))
+
+
+@needs_lm_eval
+@pytest.mark.long
+@pytest.mark.real_model
+def test_lm_eval_ranks_words_on_the_default_model_as_linguabridge_did(real_cache: Cache, tmp_path: Path) -> None:
+    asked = EvaluationSettings(bridges=("en",), arms=("dictionary",), limit=10)
+    found = evaluate([("ar", "de")], settings=asked, cache=real_cache)
+    write_folder(tmp_path / "run", found, command="linguabridge evaluate ar:de", started=0.0)
+    done = export_lm_eval(tmp_path / "run", tmp_path / "tasks")
+    folder = open_model(cache=real_cache).files.folder
+    theirs = harness(tmp_path / "tasks", folder, [GROUP])
+    for arm in ("direct", "en", "dictionary:en"):
+        task = next(one for one in done.tasks if one.endswith(f"_{arm.replace(':', '_')}"))
+        assert_same_scores(of_arm(found, arm), samples(theirs, task))
+        (metrics,) = [one.metrics for one in found.results[0].arms if one.name == arm]
+        assert theirs["results"][task]["mrr,none"] == pytest.approx(metrics["MRR"].value, abs=1e-9)
 
 
 @needs_lm_eval

@@ -80,7 +80,7 @@ def clear_cache(
     from linguabridge.cache_care.clearing import choose, remove
 
     contents, console = _contents(), Console()
-    if kind is None and model is None and not contents.items and not contents.leftovers:
+    if kind is None and model is None and older_than is None and not contents.items and not contents.leftovers:
         _say(console, f"The cache is empty: {contents.root}")
         _show_foreign(contents, console)
         return
