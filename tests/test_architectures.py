@@ -87,6 +87,14 @@ def test_encoder_decoders_are_refused_as_they_are_loaded(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("taps", [None, "backbone.layers.{layer}.mixer.act"])
 def test_state_space_models_are_refused(taps: str | None) -> None:
+    for hybrid in (  # of which transformers does not say that they keep a state
+        transformers.Lfm2Config(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                                num_key_value_heads=2, vocab_size=50, full_attn_idxs=[1]),
+        transformers.MiniMaxConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                                   num_key_value_heads=2, vocab_size=50, num_local_experts=2, head_dim=8),
+    ):  # fmt: skip
+        with pytest.raises(ModelError, match="is a state-space model, or has such layers: it folds"):
+            find_taps(transformers.AutoModelForCausalLM.from_config(hybrid), taps)
     config = transformers.MambaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, state_size=4)
     with pytest.raises(ModelError, match="MambaForCausalLM is a state-space model, or has such layers: it folds"):
         find_taps(transformers.MambaForCausalLM(config), taps)

@@ -59,8 +59,6 @@ def test_cpu_computes_in_the_checkpoints_type_only_where_it_is_good_at_it(
         ("cuda:1", "float16", True, "bfloat16"),
         ("cuda", "bfloat16", False, "float16"),
         ("cuda", "float32", True, "float32"),
-        ("mps", "bfloat16", False, "float16"),
-        ("mps", "float32", False, "float32"),
     ],
 )
 def test_accelerators_compute_in_half_precision_unless_the_checkpoint_is_float32(
@@ -88,7 +86,7 @@ def test_unknown_device_is_one_sentence(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "cpu"), (False, False, "cpu")]
 )
 def test_device_is_an_accelerator_if_there_is_one(
     monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str
@@ -97,6 +95,11 @@ def test_device_is_an_accelerator_if_there_is_one(
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert choose_device() == expected
     assert choose_device("cpu") == "cpu"
+
+
+def test_a_device_without_64_bit_numbers_is_refused() -> None:
+    with pytest.raises(InputError, match="lack 64-bit numbers, which sums and likelihoods need; take --device cpu"):
+        choose_device("mps")
 
 
 @pytest.mark.parametrize(("cuda", "dtype"), [(True, "bfloat16"), (False, "float32")])

@@ -252,8 +252,10 @@ def _statistics(
         tokens += here.double().cpu()
         for part, above, values, came in found:
             span = spans[part.layer][part.expert]
-            positive[part.layer][:, span] += above.to(device)
-            total[part.layer][:, span] += values.to(device)
+            for sums, new in ((positive, above), (total, values)):
+                if sums[part.layer].device != new.device:  # they stay where their layer is
+                    sums[part.layer] = sums[part.layer].to(new.device)
+                sums[part.layer][:, span] += new
             if routed is not None:
                 routed[:, firsts[part.layer] + part.expert] += came.double().cpu()
         advance(float(real.sum()))
@@ -261,17 +263,17 @@ def _statistics(
     with record(model.model, model.taps, read), torch.inference_mode():
         for batch in batches(encoded, token_budget(device), device, skip, part=part, parts=parts):
             in_halves(batch, run)
-    sums = torch.cat(total, dim=1).cpu().numpy()
-    if not np.isfinite(sums).all():
-        bad = np.flatnonzero(~np.isfinite(sums).all(axis=0))[0]
+    totals = torch.cat([one.cpu() for one in total], dim=1).numpy()
+    if not np.isfinite(totals).all():
+        bad = np.flatnonzero(~np.isfinite(totals).all(axis=0))[0]
         first = int(np.searchsorted(space.starts, bad, side="right")) - 1
         raise ModelError(
             f"{model.name} gives activations that are not finite (NaN or infinity) in layer {first}; "
             "try --dtype float32."
         )
-    counts = torch.cat(positive, dim=1).cpu().round().to(torch.int64).numpy()
+    counts = torch.cat([one.cpu() for one in positive], dim=1).round().to(torch.int64).numpy()
     came = None if routed is None else routed.round().to(torch.int64).numpy()
-    return _Statistics(counts, sums, tokens.numpy().astype(np.int64), came)
+    return _Statistics(counts, totals, tokens.numpy().astype(np.int64), came)
 
 
 def probe_matrix(

@@ -13,8 +13,8 @@ Two estimators, both built from Gaussian kernels over the scalar activations of 
     The published code's measure with its flaws (docs/method.md names them), for comparison: one pooled bandwidth on the
     scale of whole rows, centring on one side, mean of row and column maxima. It is not an estimate of HSIC.
 
-Every value for a pair is an inner product of two kernels over S probes, so all pairs together are one matrix product of
-kernels laid out flat, taken in tiles of bounded memory: never a loop over pairs. Kernels are symmetric with a diagonal
+Every value for a pair is an inner product of two kernels over S probes, so all pairs together are a matrix product of
+kernels laid out flat, taken in strips of bounded memory: never a loop over pairs. Kernels are symmetric with a diagonal
 of 0, so their upper triangles do.
 """
 
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from linguabridge.errors import InputError
-from linguabridge.hardware import start_threads
+from linguabridge.hardware import one_thread, start_threads
 from linguabridge.settings import MIN_PROBES
 
 start_threads()  # all that computes with torch outside of a model comes through here
@@ -37,7 +37,9 @@ start_threads()  # all that computes with torch outside of a model comes through
 Activations = NDArray[np.floating] | Tensor
 
 CONSTANT = {torch.float32: 1e-4, torch.float64: 1e-9}  # norm of a centred kernel under which it is rounding only
-TILE_BYTES = 128 * 2**20  # kernels held at once, for each side
+TILE_BYTES = 128 * 2**20  # the published measure's kernels held at once, for each side
+STRIP_BYTES = 2**21  # of one side's kernels at a time: a processor's cache
+STRIP_BYTES_ACCELERATOR = 2**28
 _SUMMED = 64  # kernels added up before their sum joins the float64 one
 _BRACKETING = 48  # values of a neuron whose distances bracket the median of all
 
@@ -63,6 +65,10 @@ def score(x: Activations, y: Activations, *, estimator: str = "cka") -> float:
     return ESTIMATORS[estimator](*_checked(x, y))
 
 
+# Kernels are small: to share one among threads gains little, and to wait for a core that others use costs a hundred times
+# more than it gains. So they are made with one thread.
+
+
 def cka_pairs(x: Activations, y: Activations) -> NDArray[np.float64]:
     """Debiased CKA of every pair of neurons.
 
@@ -77,15 +83,58 @@ def cka_pairs(x: Activations, y: Activations) -> NDArray[np.float64]:
         InputError: as :func:`score`.
     """
     x_rows, y_rows = _checked(x, y)
-    out = np.empty((len(x_rows), len(y_rows)))
-    step = _tile_rows(x_rows.shape[1], x_rows.element_size())
-    for i in range(0, len(x_rows), step):
-        k = unit_kernels(x_rows[i : i + step])
-        for j in range(0, len(y_rows), step):
-            # X against itself: the tile is at hand.
-            m = k if y_rows is x_rows and i == j else unit_kernels(y_rows[j : j + step])
-            out[i : i + step, j : j + step] = (k @ m.T).double().cpu().numpy()
-    return out
+    sides = [x_rows] if y_rows is x_rows else [x_rows, y_rows]
+    probes, device = x_rows.shape[1], x_rows.device
+    height = _strip_height(max(map(len, sides)), probes, x_rows)
+    products = torch.zeros(len(x_rows), len(y_rows), dtype=torch.float64, device=device)
+    squares = [torch.zeros(len(rows), dtype=torch.float64, device=device) for rows in sides]
+    with one_thread():
+        for strips in zip(*(_centred_strips(rows, height) for rows in sides), strict=True):
+            products += strips[0] @ strips[-1].T
+            for total, strip in zip(squares, strips, strict=True):
+                total += strip.square().sum(1)
+    # Squares are over half of a kernel, as products are. What a constant neuron's has is rounding.
+    scales = [torch.where((2 * one).sqrt() > CONSTANT[x_rows.dtype], one.rsqrt(), 0.0) for one in squares]
+    return (products * scales[0][:, None] * scales[-1]).cpu().numpy()
+
+
+def _centred_strips(rows: Tensor, height: int) -> Iterator[Tensor]:
+    """U-centred Gaussian kernels of all neurons (:func:`unit_kernels`, but for the scale), some probes at a time.
+
+    A strip holds all pairs of its probes with each other and with later ones. It is small enough for the processor's
+    cache, and made twice, for the rows' sums come first: cheaper than to keep whole kernels in memory.
+
+    Yields:
+        Tensors of shape (n, pairs of probes a < b); pairs b ≤ a that a strip has room for are 0.
+    """
+    probes = rows.shape[1]
+    scaled = rows / (bandwidths(rows) * math.sqrt(2))[:, None]
+    starts = range(0, probes, height)
+    sums = torch.zeros_like(scaled)
+    for start in starts:
+        kernel = _upper(scaled, start, height)
+        sums[:, start : start + height] += kernel.sum(2)
+        sums[:, start:] += kernel.sum(1)
+    centre = sums / (probes - 2) - sums.sum(1, keepdim=True) / (2 * (probes - 1) * (probes - 2))
+    for start in starts:
+        kernel = _upper(scaled, start, height)
+        kernel -= centre[:, start : start + height, None]
+        kernel -= centre[:, None, start:]
+        kernel[:, :, :height].triu_(1)
+        yield kernel.flatten(1)
+
+
+def _upper(scaled: Tensor, start: int, height: int) -> Tensor:
+    """Kernels of the probes from ``start`` on with themselves and later ones; 0 for a pair of b ≤ a."""
+    kernel = scaled[:, start : start + height, None] - scaled[:, None, start:]
+    kernel.square_().neg_().exp_()
+    kernel[:, :, :height].triu_(1)
+    return kernel
+
+
+def _strip_height(neurons: int, probes: int, like: Tensor) -> int:
+    room = STRIP_BYTES if like.device.type == "cpu" else STRIP_BYTES_ACCELERATOR
+    return max(1, room // (neurons * probes * like.element_size()))
 
 
 def unit_kernels(rows: Tensor) -> Tensor:
@@ -104,9 +153,10 @@ def unit_kernels(rows: Tensor) -> Tensor:
     first, second = torch.triu_indices(probes, probes, 1, dtype=torch.int32, device=rows.device)
     upper = first * probes + second
     out = torch.empty(len(rows), len(upper), dtype=rows.dtype, device=rows.device)
-    for flat, (kernel, scale) in zip(out, _centred_kernels(rows), strict=True):
-        torch.index_select(kernel.view(-1), 0, upper, out=flat)
-        flat.mul_(scale * math.sqrt(2))
+    with one_thread():
+        for flat, (kernel, scale) in zip(out, _centred_kernels(rows), strict=True):
+            torch.index_select(kernel.view(-1), 0, upper, out=flat)
+            flat.mul_(scale * math.sqrt(2))
     return out
 
 
@@ -124,11 +174,12 @@ def summed_unit_kernel(rows: Tensor) -> Tensor:
     """
     total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64, device=rows.device)
     few = torch.zeros(total.shape, dtype=rows.dtype, device=rows.device)
-    for number, (kernel, scale) in enumerate(_centred_kernels(rows), 1):
-        few.addcmul_(kernel, scale)
-        if number % _SUMMED == 0 or number == len(rows):
-            total += few
-            few.zero_()
+    with one_thread():
+        for number, (kernel, scale) in enumerate(_centred_kernels(rows), 1):
+            few.addcmul_(kernel, scale)
+            if number % _SUMMED == 0 or number == len(rows):
+                total += few
+                few.zero_()
     return total
 
 

@@ -246,8 +246,8 @@ def _choice(cache: Cache, *, converted: bool) -> Choice:
     if device == "cuda":
         number = torch.cuda.device_count()
         where = "torch sees a GPU" if number == 1 else f"torch sees {number} GPUs, of which the first is used"
-    elif device == "mps":
-        where = "torch sees Apple's GPU"
+    elif torch.backends.mps.is_available():
+        where = "Apple's GPU lacks 64-bit numbers, which sums need"
     else:
         where = "torch sees no GPU"
     what = "the default model is kept in float32" if dtype == "float32" else f"{device} computes well in {dtype}"

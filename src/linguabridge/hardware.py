@@ -12,7 +12,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ def choose_device(wanted: str = "auto") -> str:
     """The device to compute on.
 
     Args:
-        wanted: ``auto`` (an accelerator if there is one, else the CPU), ``map`` (the layers over all there are), or a
-            name that torch knows.
+        wanted: ``auto`` (a GPU if there is one that has 64-bit numbers, else the CPU), ``map`` (the layers over all
+            there are), or a name that torch knows.
 
     Raises:
         InputError: no such device here.
@@ -39,9 +40,12 @@ def choose_device(wanted: str = "auto") -> str:
     import torch
 
     if wanted == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("mps"):
+        raise InputError(
+            f"--device {wanted} cannot be used: Apple's GPUs lack 64-bit numbers, which sums and likelihoods need; "
+            "take --device cpu."
+        )
     try:
         device = torch.device(wanted)
         torch.empty(1, device=device)
@@ -79,8 +83,6 @@ def choose_dtype(wanted: str, device: str, folder: Path) -> str:
         import torch
 
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    if device == "mps":
-        return "float16"
     return stored if stored == "bfloat16" and cpu_is_good_at_bfloat16() else "float32"
 
 
@@ -227,6 +229,19 @@ def set_threads() -> None:
         _threads[:] = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
     if "torch" in sys.modules:
         start_threads()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, of torch's operations that this thread calls."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def start_threads() -> None:

@@ -90,7 +90,7 @@ class LanguageModel:
 class ModelOptions:
     """How a model is loaded; all fields that change numbers are part of every cache key."""
 
-    device: str = "auto"  # auto, map, cpu, cuda, cuda:1, mps
+    device: str = "auto"  # auto, map, cpu, cuda, cuda:1
     dtype: str = "auto"  # auto, float32, bfloat16, float16
     taps: str | None = None  # module name with {layer}, where the search fails
     trust_remote_code: bool = False

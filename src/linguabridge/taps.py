@@ -94,9 +94,20 @@ def refuse_unreadable(config: PreTrainedConfig, name: str) -> None:
         )
 
 
+_RUNNING = {
+    "conv",
+    "linear_attention",
+    "hybrid",
+    "hybrid_sliding",
+    "mamba",
+    "recurrent",
+}  # as transformers names layers
+
+
 def _refuse_running_state(model: PreTrainedModel) -> None:
     # transformers' own mark of models that keep a state in place of keys and values, in some layers or in all.
-    if getattr(model, "_is_stateful", False):
+    kinds = set(getattr(model.config.get_text_config(decoder=True), "layer_types", None) or ())
+    if getattr(model, "_is_stateful", False) or kinds & _RUNNING:
         raise ModelError(
             f"{type(model).__name__} is a state-space model, or has such layers: it folds what it has read into one "
             "running state, so the part that prompts share cannot be read once for all of them, and such layers need "

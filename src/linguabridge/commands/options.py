@@ -25,7 +25,7 @@ Model = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="auto (one GPU if there is one, else the CPU), cpu, cuda, cuda:1, mps; map: the layers over all GPUs, and "
+        help="auto (one GPU if there is one, else the CPU), cpu, cuda, cuda:1; map: the layers over all GPUs, and "
         "over memory and disk what does not fit, for models larger than one GPU."
     ),
 ]

@@ -244,7 +244,7 @@ def _command(run: Run, out: Path, answers_only: bool) -> tuple[str, str]:
         model = "FOLDER"
     dtype = f",dtype={engine['dtype']}" if engine.get("dtype") else ""
     words = ["lm-eval", "--model", "hf", "--model_args", f"pretrained={model}{dtype}"]
-    if engine.get("device") in ("cpu", "cuda", "mps"):  # of a model spread over several devices, lm-eval decides
+    if engine.get("device") in ("cpu", "cuda"):  # of a model spread over several devices, lm-eval decides
         words += ["--device", str(engine["device"])]
     words += ["--tasks", GROUP, "--include_path", str(out)]
     if answers_only:
