@@ -153,13 +153,12 @@ def check_experts(
     expected = tokens * (per_token or chosen)
     if len(read) != expected:
         return f"gave {len(read)} activations for {tokens} tokens where {expected} were promised"
-    token, expert = tokens - 1, int(choice[-1, 0])
     alone: list[Tensor] = []
     handle = activation.register_forward_hook(lambda _m, _i, out: alone.append(out.reshape(-1, out.shape[-1])))
     first = seen.args[0] if seen.args else next(iter(seen.kwargs.values()))
 
-    def cut(one: Any) -> Any:
-        """The argument for the last token and its first expert alone."""
+    def cut(one: Any, token: int, expert: int) -> Any:
+        """The argument for one token and one of its experts alone."""
         if one is first:
             return one[token : token + 1]
         if not isinstance(one, Tensor) or one.shape != choice.shape:
@@ -167,12 +166,17 @@ def check_experts(
         return torch.full_like(one[:1, :1], expert if _is_choice(one) else 1)
 
     try:
-        experts(*map(cut, seen.args), **{name: cut(one) for name, one in seen.kwargs.items()})
+        for token, expert in read:
+            alone.clear()
+            experts(
+                *(cut(one, token, expert) for one in seen.args),
+                **{name: cut(one, token, expert) for name, one in seen.kwargs.items()},
+            )
+            if len(alone) != 1 or len(alone[0]) != 1:
+                return "run their activation function not once for one token and one expert"
+            right, found = alone[0][0].float(), read[token, expert].float()
+            if float((right - found).abs().max()) > _CLOSE * float(right.abs().max()):
+                return "run in an order that linguabridge does not know"
     finally:
         handle.remove()
-    if len(alone) != 1 or len(alone[0]) != 1:
-        return "run their activation function not once for one token and one expert"
-    right, found = alone[0][0].float(), read[token, expert].float()
-    if float((right - found).abs().max()) > _CLOSE * float(right.abs().max()):
-        return "run in an order that linguabridge does not know"
     return None
