@@ -104,7 +104,8 @@ def test_everything_is_as_of_whole_batches_and_nothing_counted_twice(
         if np.issubdtype(one.dtype, np.integer):
             np.testing.assert_array_equal(one, other)
         else:
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+            # Sums over hundreds of tokens in float32: what is left of opposite signs is as exact as the largest sum.
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * max(1, np.abs(other).max()))
     assert greedy_answers(model, PROMPTS, finished=lambda _: False, max_new_tokens=5) == answers
 
 
