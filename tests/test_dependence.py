@@ -233,3 +233,28 @@ def test_bad_input_is_named(x: np.ndarray, y: np.ndarray, message: str) -> None:
 def test_an_unknown_estimator_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="cka, reference"):
         dependence.score(np.zeros((2, 10)), np.zeros((2, 10)), estimator="mi")
+
+
+def test_matrices_are_centred_one_by_one() -> None:
+    some = np.random.default_rng(5).normal(size=(3, 6, 6))
+    some += some.transpose(0, 2, 1)
+    found = dependence.u_centre(torch.from_numpy(some.copy())).numpy()
+    for one, centred in zip(some, found, strict=True):
+        np.testing.assert_allclose(centred, dependence.u_centre(torch.from_numpy(one.copy())).numpy(), atol=1e-12)
+        np.testing.assert_allclose(centred.sum(0), 0, atol=1e-12)
+        assert not centred.diagonal().any()
+
+
+def test_four_probes_are_enough_and_float32_stays_so() -> None:
+    x, y = np.random.default_rng(6).normal(size=(2, 3, 4))
+    np.testing.assert_allclose(dependence.cka_pairs(x, y), naive_cka(x, y), atol=1e-9)
+    kernels = dependence.unit_kernels(torch.from_numpy(x.astype(np.float32)))
+    assert kernels.dtype == torch.float32
+    assert kernels.shape == (3, 6)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_the_side_that_is_wrong_is_named(name: str) -> None:
+    good, bad = torch.ones(2, 9), torch.ones(2, 9, dtype=torch.complex64)
+    with pytest.raises(InputError, match=f"^{name} holds values of type torch.complex64; give real numbers"):
+        dependence.score(**{"x": good, "y": good, name: bad})
