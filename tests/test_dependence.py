@@ -258,3 +258,15 @@ def test_the_side_that_is_wrong_is_named(name: str) -> None:
     good, bad = torch.ones(2, 9), torch.ones(2, 9, dtype=torch.complex64)
     with pytest.raises(InputError, match=f"^{name} holds values of type torch.complex64; give real numbers"):
         dependence.score(**{"x": good, "y": good, name: bad})
+
+
+def test_a_units_kernel_is_large_where_its_values_are_alike() -> None:
+    rows = torch.from_numpy(np.random.default_rng(9).normal(size=(5, 12)))
+    kernels = dependence.unit_kernels(rows)
+    np.testing.assert_allclose(kernels @ kernels.T, naive_cka(rows.numpy(), rows.numpy()), atol=1e-10)
+    for row, flat in zip(rows, kernels, strict=True):
+        whole = dependence.summed_unit_kernel(row[None])
+        upper = whole[tuple(torch.triu_indices(12, 12, 1))]
+        np.testing.assert_allclose(flat / np.sqrt(2), upper, atol=1e-12)
+        near = torch.from_numpy(naive_kernel(row.numpy()))
+        assert float((whole * near).sum()) > 0

@@ -46,6 +46,7 @@ ANY_MODEL = ("recommend", "spectrum", "evaluate", "ablate", "study", "stability"
 NOT_RUN = {
     "--ray auto": "needs a cluster that runs already",
     "--all-lexicon": "160 languages",
+    "stability ar:he id:tl zh:ja": "six pairs on the default model; test_study_docs compares what it found",
     "linguabridge study   ": "24 pairs",
     "linguabridge view": "serves until it is stopped; test_view runs it",
     "Qwen/": "needs a hub",
