@@ -368,7 +368,7 @@ OTHERS = [
         ("cache",),
         ("list|--json|$texts", "texts", "name a file"),
         ("clear|--kind|dreams|--yes", "'dreams'", "it has"),
-        ("clear|--model|nobody|--yes", "'nobody'", "names no model"),
+        ("clear|--model|nobody|--yes", "'nobody'", "; it "),
         ("clear|--older-than|-1|--yes", "--older-than", "0 or more"),
         ("clear|--older-than|nan|--yes", "--older-than", "0 or more"),
         ("verify|--json|$a_file/x.json", "a-file", "--json"),
