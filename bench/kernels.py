@@ -46,16 +46,17 @@ class Dependence:
     goal_difference: float = EQUAL
 
 
+def _kernel(row: Matrix) -> Matrix:
+    gap = np.abs(row[:, None] - row[None, :])
+    k: Matrix = np.exp(-(gap**2) / (2 * np.median(gap[np.triu_indices(len(row), 1)]) ** 2))
+    np.fill_diagonal(k, 0)
+    return k
+
+
 def naive_hsic(x: Matrix, y: Matrix) -> NDArray[np.float64]:
     """Debiased CKA pair by pair, each with products of n × n matrices (Song et al. 2012, equation 5)."""
     n = x.shape[1]
     ones = np.ones((n, n), dtype=x.dtype)
-
-    def kernel(row: Matrix) -> Matrix:
-        gap = np.abs(row[:, None] - row[None, :])
-        k: Matrix = np.exp(-(gap**2) / (2 * np.median(gap[np.triu_indices(n, 1)]) ** 2))
-        np.fill_diagonal(k, 0)
-        return k
 
     def unbiased(k: Matrix, m: Matrix) -> float:
         product = k @ m
@@ -64,7 +65,7 @@ def naive_hsic(x: Matrix, y: Matrix) -> NDArray[np.float64]:
         )
         return float(value / (n * (n - 3)))
 
-    kx, ky = [kernel(row) for row in x], [kernel(row) for row in y]
+    kx, ky = [_kernel(row) for row in x], [_kernel(row) for row in y]
     sx, sy = [unbiased(k, k) for k in kx], [unbiased(k, k) for k in ky]
     return np.array(
         [[unbiased(k, m) / np.sqrt(a * b) for m, b in zip(ky, sy, strict=True)] for k, a in zip(kx, sx, strict=True)]
@@ -75,17 +76,15 @@ def lean_hsic(x: Matrix, y: Matrix) -> NDArray[np.float64]:
     """The same numbers as :func:`naive_hsic`, by an inner product a pair of kernels that are centred once."""
     n = x.shape[1]
 
-    def kernel(row: Matrix) -> Matrix:
-        gap = np.abs(row[:, None] - row[None, :])
-        k: Matrix = np.exp(-(gap**2) / (2 * np.median(gap[np.triu_indices(n, 1)]) ** 2))
-        np.fill_diagonal(k, 0)
+    def centred(row: Matrix) -> Matrix:
+        k = _kernel(row)
         sums = k.sum(1)
         terms = sums / (n - 2) - sums.sum() / (2 * (n - 1) * (n - 2))
         k -= terms[:, None] + terms[None, :]
         np.fill_diagonal(k, 0)
         return k.ravel() / np.linalg.norm(k)
 
-    kx, ky = [kernel(row) for row in x], [kernel(row) for row in y]
+    kx, ky = [centred(row) for row in x], [centred(row) for row in y]
     return np.array([[k @ m for m in ky] for k in kx])
 
 
@@ -103,7 +102,8 @@ def bench_dependence(neurons: int = 60, probes: int = 500, n_repeats: int = REPE
     x = rng.normal(size=(neurons, probes)).astype(np.float32)
     y = (x + rng.normal(size=(neurons, probes))).astype(np.float32)
     flat = torch.randn(neurons, probes * probes), torch.randn(neurons, probes * probes)
-    difference = float(np.abs(cka_pairs(x, y) - naive_hsic(x, y)).max())
+    ours_found = cka_pairs(x, y)
+    difference = max(float(np.abs(ours_found - loop(x, y)).max()) for loop in (naive_hsic, lean_hsic))
     measured = in_turns(
         [
             lambda: cka_pairs(x, y),
@@ -155,7 +155,7 @@ def rows(one: Dependence) -> Iterator[Row]:
         one.lean_ratio.spread(".1f"),
     )
     yield Row(
-        "  largest difference from the loop of one product each",
+        "  largest difference from these two loops",
         f"{one.largest_difference:.1g}",
         "",
         f"≤ {one.goal_difference:g}",

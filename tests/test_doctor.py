@@ -175,3 +175,11 @@ def test_gpu_that_torch_does_not_see_is_advice(run: Run, monkeypatch: pytest.Mon
         ended = run("doctor")
         assert ended.code == 0
         assert said in ended.out
+
+
+def test_apples_gpu_is_said_to_be_of_no_use(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    body = json.loads(run("doctor", "--json", "-").out)
+    assert body["choice"]["device"] == "cpu"
+    assert body["choice"]["why"].startswith("Apple's GPU lacks 64-bit numbers, which sums need, and ")

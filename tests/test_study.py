@@ -9,6 +9,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from conftest import Ended
@@ -229,6 +231,16 @@ def test_a_damaged_study_is_refused(result: Study, tmp_path: Path, damage: str) 
     write_folder(tmp_path, result, command="study")
     (tmp_path / damage).write_bytes(b"PAR1 or not")
     with pytest.raises(InputError, match=r"damaged|no study"):
+        read_study(tmp_path)
+
+
+def test_ranks_of_another_study_are_refused_though_they_can_be_read(result: Study, tmp_path: Path) -> None:
+    write_folder(tmp_path, result, command="study")
+    ranks = pq.read_table(tmp_path / "ranks.parquet")
+    at = ranks.column_names.index("rank")
+    others = ranks.set_column(at, "rank", pa.array([11 - one for one in ranks["rank"].to_pylist()], pa.uint8()))
+    pq.write_table(others, tmp_path / "ranks.parquet", compression="zstd")
+    with pytest.raises(InputError, match="damaged or not whole"):
         read_study(tmp_path)
 
 

@@ -65,10 +65,6 @@ def score(x: Activations, y: Activations, *, estimator: str = "cka") -> float:
     return ESTIMATORS[estimator](*_checked(x, y))
 
 
-# Kernels are small: to share one among threads gains little, and to wait for a core that others use costs a hundred
-# times more than that. So they are made with one thread.
-
-
 def cka_pairs(x: Activations, y: Activations) -> NDArray[np.float64]:
     """Debiased CKA of every pair of neurons.
 

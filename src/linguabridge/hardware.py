@@ -233,7 +233,11 @@ def set_threads() -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute with one thread, of torch's operations that this thread calls."""
+    """Compute with one thread, of torch's operations that this thread calls.
+
+    For many small operations, such as kernels over some hundred probes: to share one among threads gains little, and to
+    wait for a core that other processes use costs a hundred times more than that.
+    """
     import torch
 
     threads = torch.get_num_threads()

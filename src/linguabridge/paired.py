@@ -24,7 +24,7 @@ _BATCH = 500  # resamples at a time: 10 MB for 2,500 items
 _DECIMALS = 9  # of differences; what lies beyond is rounding, by which a mean of scores differs from itself
 _SIGNIFICANT = 6  # items, all for one arm, from which the exact McNemar test can fall below .05: 2 / 2**6
 _POWER = 0.8
-_LEVEL = 0.05
+LEVEL = 0.05  # of p, from which on nothing is called shown
 _ERRORS_SEEN = 1.96 + 0.84  # a true difference of as many standard errors is significant (two-sided, 5 %) at that power
 
 
@@ -51,7 +51,7 @@ class Difference(Interval):
     @property
     def sign(self) -> int:
         """1 where it is shown to lie above 0, -1 below, 0 where neither is: by the interval and by p."""
-        if self.p is not None and self.p > _LEVEL:
+        if self.p is not None and self.p > LEVEL:
             return 0
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
 

@@ -8,10 +8,8 @@ from typing import Literal
 
 from linguabridge.evaluation.results import Arm, Result
 from linguabridge.evaluation.settings import ORACLE
-from linguabridge.paired import Contrast, holm
+from linguabridge.paired import LEVEL, Contrast, holm
 from linguabridge.settings import FEWEST_FOR_A_VERDICT
-
-LEVEL = 0.05
 
 Verdict = Literal["helps", "hurts", "unclear"]
 

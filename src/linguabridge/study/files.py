@@ -36,12 +36,13 @@ def write_folder(folder: Path, result: Study, *, command: str) -> None:
     """
     tables = {RANKS: _bytes(ranks_table(result.pairs)), HOPS: _bytes(hops_table(result.pairs))}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
-    write_json(folder / STUDY, {**result.to_dict(command), "sha256": sums})
     for name, content in tables.items():
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / name, content)
         except OSError as error:
             raise InputError(f"{folder} cannot be written ({error.strerror}); choose another with --out.") from error
+    write_json(folder / STUDY, {**result.to_dict(command), "sha256": sums})  # last: it vouches for the others
 
 
 def check_folder(folder: Path, model: str, settings: StudySettings) -> None:

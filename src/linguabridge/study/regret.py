@@ -158,7 +158,14 @@ class Draws:
             statistics: of each pair.
             within: what they can be.
         """
-        values = np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
+        return self._mean(self._values(statistics), statistics, within)
+
+    def _values(self, statistics: Mapping[tuple[str, str], Statistic]) -> Array:
+        return np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
+
+    def _mean(
+        self, values: Array, statistics: Mapping[tuple[str, str], Statistic], within: tuple[float, float]
+    ) -> Interval:
         if self._resampled is None:
             return over_pairs(values, self._shares, within)
         drawn = statistics[self.pairs[0]](self._resampled)
@@ -168,11 +175,10 @@ class Draws:
 
     def difference(self, statistics: Mapping[tuple[str, str], Statistic]) -> Difference:
         """:meth:`mean` of a difference, with the p-value of random signs of the pairs."""
-        found = self.mean(statistics)
-        if len(self.pairs) == 1:
-            return Difference(found.value, found.low, found.high, None)
-        values = np.array([self.each(pair, statistics[pair]) for pair in self.pairs])
-        return Difference(found.value, found.low, found.high, sign_flip_p(np.round(values, 9), self._seed))
+        values = self._values(statistics)
+        found = self._mean(values, statistics, DIFFERENCES)
+        p = sign_flip_p(np.round(values, 9), self._seed) if len(values) > 1 else None
+        return Difference(found.value, found.low, found.high, p)
 
     def each(self, pair: tuple[str, str], statistic: Statistic) -> float:
         """Value of one pair, over halvings."""
