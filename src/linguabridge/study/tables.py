@@ -126,8 +126,7 @@ def pairs_table(result: Study) -> Table:
     table.caption = (
         "set: dev, those that ways were made and chosen on; new, that nothing was chosen on. English: or French, or "
         "the next. The best bridge is picked on the very words it is scored on, and flattered by that. copies: words "
-        "left out "
-        "because some bridge's word already is the answer."
+        "left out because some bridge's word already is the answer."
     ) + (" exact: greedy answers that are right, directly." if exact else "")
     return table
 
