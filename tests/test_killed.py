@@ -135,6 +135,20 @@ def test_ctrl_c_while_the_command_is_being_imported_is_no_traceback(monkeypatch:
     assert end.value.code == 130
 
 
+def test_ctrl_c_while_a_dataclass_is_being_made_ends_with_130_too(tmp_path: Path) -> None:
+    # Python remembers an interrupt of code given as text, as dataclasses make it, and ends with the signal, caught or not.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'linguabridge.cli':\n"
+        "            exec('raise KeyboardInterrupt')\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+    )
+    run = [sys.executable, "-m", "linguabridge", "languages"]
+    assert subprocess.run(run, env={**os.environ, "PYTHONPATH": str(tmp_path)}).returncode == 130
+
+
 @pytest.mark.long
 def test_ctrl_c_at_any_moment_of_a_process_of_its_own(
     small_job: Small, undisturbed: Callable[[str], Undisturbed], tmp_path: Path
