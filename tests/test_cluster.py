@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from linguabridge.cache import Cache
 from linguabridge.cluster import workers as workers_module
 from linguabridge.cluster.connection import connected
 from linguabridge.cluster.options import ClusterOptions, Shares, shares
+from linguabridge.cluster.worker import Worker
 from linguabridge.cluster.workers import Workers, device_there
 from linguabridge.collect import profile_part, profile_text
 from linguabridge.errors import ClusterError, InputError, ModelError
@@ -39,7 +41,7 @@ from linguabridge.settings import Settings
 from linguabridge.study import policies, regret
 from linguabridge.study.settings import StudySettings
 from linguabridge.study.study import study
-from linguabridge.texts import Text
+from linguabridge.texts import Text, load_text
 from linguabridge.threads import in_threads
 from test_recommend import write_lexicon
 
@@ -254,6 +256,47 @@ def test_worker_killed_in_the_middle_is_replaced_and_nothing_is_lost_or_counted_
     assert len(started) == 9  # one question was begun twice: the one that died with its worker
     assert victim not in processes(workers)
     assert len(set(processes(workers))) == 2
+
+
+def test_worker_that_finds_another_text_refuses_it(spread: Measurements, alone: Measurements, tmp_path: Path) -> None:
+    file = tmp_path / "en.txt"
+    file.write_text("\n".join(tiny.LINES), "utf-8")
+    text = load_text(str(tmp_path), parse("en"), 0)
+    found, expected = (one.profile(text, max_tokens=60) for one in (spread, alone))
+    np.testing.assert_array_equal(found.positive, expected.positive)
+    file.write_text("\n".join(reversed(tiny.LINES)), "utf-8")
+    other = dataclasses.replace(text, sha256="0" * 64)  # as if the driver had read another file than its workers
+    message = rf"^A worker on \S+ finds another text in {re.escape(str(file))} than .*: put the same file there"
+    with pytest.raises(ClusterError, match=message):
+        spread.profile(other, max_tokens=60)
+    file.unlink()
+    with pytest.raises(ClusterError, match=r"cannot read the text .*en\.txt: put the same file there"):
+        spread.profile(dataclasses.replace(text, sha256="1" * 64), max_tokens=60)
+
+
+def test_worker_compares_a_text_once(tmp_path: Path) -> None:
+    file = tmp_path / "en.txt"
+    file.write_text("one\ntwo\n", "utf-8")
+    text = load_text(str(tmp_path), parse("en"), 0)
+    worker = Worker(mock.Mock(), Cache(tmp_path), ModelOptions(), 1)
+    vars(worker)["model"] = "the model"
+    reads: list[int] = []
+
+    def lines() -> Iterator[str]:
+        reads.append(1)
+        return text.lines()
+
+    counted = dataclasses.replace(text, lines=lines)
+    for _ in range(3):
+        assert worker.run(lambda model, some, *, more: (model, list(some), more), (counted,), {"more": 1}) == (
+            "the model",
+            ["one", "two"],
+            1,
+        )
+    assert len(reads) == 3 + 1
+    file.write_text("one\n", "utf-8")
+    with pytest.raises(ClusterError, match="finds another text"):  # given by name, too
+        Worker(mock.Mock(), Cache(tmp_path), ModelOptions(), 1).run(len, (), {"lines": text})
 
 
 def fail(model: LanguageModel) -> None:

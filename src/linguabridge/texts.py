@@ -35,6 +35,7 @@ class Text:
         lines: starts reading anew each time it is called; memory does not grow with the text.
         sha256: of the content and its order.
         words: whether each line is one word or name, as of a lexicon.
+        file: that the lines are read from; None where they are held, and travel with this.
     """
 
     language: Language
@@ -42,6 +43,7 @@ class Text:
     lines: Callable[[], Iterator[str]] = field(repr=False)
     sha256: str
     words: bool = False
+    file: Path | None = None
 
     def __iter__(self) -> Iterator[str]:
         """The lines, read anew."""
@@ -190,14 +192,17 @@ def _file(language: Language, given: Path) -> Text:
         except OSError as error:
             raise InputError(f"{given} cannot be read ({error.strerror}).") from error
 
-    whole = hashlib.sha256()
-    empty = True
-    for line in lines():
-        whole.update(line.encode() + b"\n")
-        empty = False
-    if empty:
+    if next(lines(), None) is None:
         raise InputError(f"{given} holds no text in {language.name}: fill it, or name another place with --texts.")
-    return Text(language, str(given), lines, whole.hexdigest())
+    return Text(language, str(given), lines, lines_sha256(lines()), file=file)
+
+
+def lines_sha256(lines: Iterable[str]) -> str:
+    """What :attr:`Text.sha256` is of a file with these lines, in hexadecimal."""
+    whole = hashlib.sha256()
+    for line in lines:
+        whole.update(line.encode() + b"\n")
+    return whole.hexdigest()
 
 
 def _dataset(name: str, language: Language) -> Text:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from linguabridge.cache import versions
-from linguabridge.errors import ModelError
+from linguabridge.errors import ClusterError, InputError, ModelError
+from linguabridge.texts import Text, lines_sha256
 
 if TYPE_CHECKING:
     from linguabridge.cache import Cache
@@ -33,6 +35,7 @@ class Worker:
         self.cache = cache
         self.options = options
         self.cores = cores
+        self._checked: set[tuple[Path, str]] = set()  # files of texts, and what they were found to hold
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -46,13 +49,37 @@ class Worker:
         return load_model(_found_here(self.files, self.cache), self.options)
 
     def run(self, function: Callable[..., R], args: tuple[Any, ...], more: dict[str, Any]) -> R:
-        """What a function gives for the model."""
+        """What a function gives for the model.
+
+        Raises:
+            ClusterError: a text among the arguments is read from a file, and another one is under that path here.
+        """
+        for one in (*args, *more.values()):
+            if isinstance(one, Text) and one.file is not None and (one.file, one.sha256) not in self._checked:
+                check_text(one, one.file)
+                self._checked.add((one.file, one.sha256))
         return function(self.model, *args, **more)
 
     def loaded(self) -> dict[str, str]:
         """Load the model; the versions that it computes with."""
         _ = self.model
         return versions()
+
+
+def check_text(text: Text, file: Path) -> None:
+    """Refuse a text that is another one on this machine: results are kept under the content that the driver read.
+
+    Raises:
+        ClusterError: the file is not here, or holds something else.
+    """
+    way_out = "put the same file there, or on a disk that all machines share, and leave it as it is during the run"
+    where = f"A worker on {platform.node()}"
+    try:
+        same = lines_sha256(text.lines()) == text.sha256
+    except InputError as error:
+        raise ClusterError(f"{where} cannot read the text {file}: {way_out}.") from error
+    if not same:
+        raise ClusterError(f"{where} finds another text in {file} than the run was started with: {way_out}.")
 
 
 def device_here(files: ModelFiles, cache: Cache, device: str, dtype: str) -> tuple[str, str]:
