@@ -12,6 +12,7 @@ import gguf
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 import tiny
 from linguabridge import embedded
@@ -192,7 +193,11 @@ def test_conversion_that_fails_in_the_middle_leaves_nothing(
 
 
 def rounded_otherwise(copy: torch.nn.Module, by: float = 1e-6) -> None:
-    copy.register_forward_hook(lambda _module, _args, out: out.update(logits=out.logits * (1 + by)))
+    def change(_module: torch.nn.Module, _args: object, out: CausalLMOutputWithPast) -> None:
+        assert out.logits is not None
+        out.logits = out.logits * (1 + by)
+
+    copy.register_forward_hook(change)
 
 
 def another_weight(copy: torch.nn.Module) -> None:

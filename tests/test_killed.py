@@ -136,7 +136,7 @@ def test_ctrl_c_while_the_command_is_being_imported_is_no_traceback(monkeypatch:
 
 
 def test_ctrl_c_while_a_dataclass_is_being_made_ends_with_130_too(tmp_path: Path) -> None:
-    # Python remembers an interrupt of code given as text, as dataclasses make it, and ends with the signal, though caught.
+    # Python remembers that code given as text, as dataclasses make it, was interrupted, and ends with the signal.
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Pressed:\n"
