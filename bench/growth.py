@@ -22,8 +22,8 @@ from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.dependence import score
 from linguabridge.languages import PAPER_LANGUAGES
-from linguabridge.measure import profile_languages
 from linguabridge.model import LazyModel
+from linguabridge.text_profiles import profile_languages
 
 NOISE = 0.1  # what a fit to times of a machine that does other things, too, may be off
 

@@ -22,6 +22,8 @@ import tiny
 from conftest import Ended
 from linguabridge.batches import batches, window
 from linguabridge.cache import Cache
+from linguabridge.cache_care.checking import verify
+from linguabridge.cache_care.contents import read_contents
 from linguabridge.cluster import workers as workers_module
 from linguabridge.cluster.connection import connected
 from linguabridge.cluster.options import ClusterOptions, Shares, shares
@@ -340,6 +342,46 @@ def test_statistics_are_right_although_a_worker_is_killed_as_it_reads(
     assert read[0]["tokens"] == expected.tokens == 450_000
     np.testing.assert_array_equal(read[0]["positive"], expected.positive)
     assert victim not in processes(spread.model.workers)
+
+
+def test_a_stopped_run_asks_only_for_the_shares_that_are_missing(
+    spread: Measurements, alone: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = long_text(12_000)
+    prompts = [f"the {a} and the {b}" for a in "abcdefghijklm" for b in "nopqrstuvwxyz"]
+    neurons = NeuronSet(alone.model.loaded.space, np.arange(0, len(alone.model.loaded.space), 3))
+    real, asked = spread.model.workers.call, []
+
+    def stopped_in_the_middle(function: Callable, *args: object, **more: object) -> object:
+        asked.append(more.get("part", args[0]))
+        if asked[-1] in (1, prompts[85:]):
+            raise ClusterError("Stopped.")
+        return real(function, *args, **more)
+
+    def ask(one: Measurements) -> list[np.ndarray]:
+        return [one.profile(text, max_tokens=150_000).positive, one.probe_matrix("Probes", prompts, neurons)]
+
+    monkeypatch.setattr(spread.model.workers, "call", stopped_in_the_middle)
+    for question in (
+        lambda: spread.profile(text, max_tokens=150_000),
+        lambda: spread.probe_matrix("Probes", prompts, neurons),
+    ):
+        with pytest.raises(ClusterError, match="Stopped"):
+            question()
+    assert sorted(map(str, asked)) == sorted(map(str, [0, 1, prompts[:85], prompts[85:]]))
+    left = read_contents(spread.cache.root)
+    assert [one.kind for one in left.items] == ["shares", "shares"]
+    assert all(one.owner for one in left.items)  # so that `cache clear --model` finds them
+    assert verify(left).damaged == ()
+
+    monkeypatch.setattr(
+        spread.model.workers, "call", lambda *a, **k: (asked.append(k.get("part", a[1])), real(*a, **k))[1]
+    )
+    asked.clear()
+    for found, expected in zip(ask(spread), ask(alone), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    assert asked == [1, prompts[85:]]
+    assert sorted(one.kind for one in read_contents(spread.cache.root).items) == ["probes", "profile"]
 
 
 def test_study_on_workers_is_the_same(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from linguabridge.evaluation.settings import EvaluationSettings
     from linguabridge.languages import Language
     from linguabridge.languages import parse as parse_language
-    from linguabridge.measure import Measurements, profile_languages
+    from linguabridge.measure import Measurements
     from linguabridge.model import LanguageModel, ModelOptions, open_model
     from linguabridge.neurons import NeuronSet
     from linguabridge.profile import Profile
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from linguabridge.spectrum.results import Spectrum
     from linguabridge.spectrum.settings import SpectrumSettings
     from linguabridge.spectrum.spectrum import spectrum as relate_languages
+    from linguabridge.text_profiles import profile_languages
 
 __all__ = [
     "Ablation",
@@ -84,7 +85,7 @@ _HOMES = {
     "evaluate": "evaluation.evaluate",
     "open_model": "model",
     "parse_language": "languages",
-    "profile_languages": "measure",
+    "profile_languages": "text_profiles",
     "recommend": "recommendation",
     "relate_languages": "spectrum.spectrum",
 }

@@ -125,6 +125,17 @@ class Cache:
         self.put(kind, key, arrays, facts)
         return Artefact(arrays, json.loads(json.dumps(facts)))  # as it will be read: lists, not tuples
 
+    def remove(self, kind: str, key: Mapping[str, Any]) -> None:
+        """Remove what is stored under this key, if anything is: the manifest first, so that no half of it looks whole.
+
+        Raises:
+            CacheError: the folder cannot be written.
+        """
+        data, manifest_path = self._paths(kind, key)
+        with self.writing():
+            for path in (manifest_path, data):
+                path.unlink(missing_ok=True)
+
     def check_writable(self) -> None:
         """Fail before a long computation rather than after it.
 

@@ -10,49 +10,27 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linguabridge import languages
-from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, default_cache_dir, digest
-from linguabridge.errors import ClusterError, InputError
-from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
+from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, digest
+from linguabridge.errors import ClusterError
+from linguabridge.model import LazyModel
 from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.profile import BlockedProfile, LanguageProfile, Profile, check_read, summed
+from linguabridge.parts import Shares, planned
+from linguabridge.profile import BlockedProfile, LanguageProfile, check_read, summed
 from linguabridge.progress import Reporter, SayingOnly, Step, nothing
 from linguabridge.prompts import Ending
 from linguabridge.text_bits import TextBits
-from linguabridge.texts import MAX_LENGTH, Text, load_text
+from linguabridge.texts import MAX_LENGTH, Text
 
-# What is asked together, and kept as soon as it is answered: a killed run loses one such batch. Batches are planned
-# from the whole list of questions, so that a run that goes on computes the same batches, and gets the same numbers.
-_BATCH_PROMPTS, _BATCH_CHARACTERS = 512, 100_000
 _PROMPTS_A_WORKER = 64  # of probes, at least: fewer are not worth the way
 T = TypeVar("T")
 Sized_ = TypeVar("Sized_", bound=Sized)
 R = TypeVar("R")
-
-
-def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Cut an order of questions in batches.
-
-    Args:
-        order: numbers of the questions.
-        sizes: of each question by its number, in characters.
-    """
-    part: list[int] = []
-    held = 0
-    for number in order:
-        if part and (len(part) == _BATCH_PROMPTS or held + sizes[number] > _BATCH_CHARACTERS):
-            yield part
-            part, held = [], 0
-        part.append(number)
-        held += sizes[number]
-    if part:
-        yield part
 
 
 class Measurements:
@@ -102,24 +80,30 @@ class Measurements:
             with self.reporter.step(f"Reading neurons: {text.language.name}", max_tokens) as advance:
                 parts = self._parts_of_text(max_tokens)
                 asked: dict[str, Any] = {"max_tokens": max_tokens, "count_special": count_special}
+
+                def share(part: int) -> LanguageProfile:
+                    def read() -> tuple[Arrays, Mapping[str, Any]]:
+                        return told(self.call(profile_part, text, part=part, parts=parts, **asked))
+
+                    return _as_profile(shares.answer(part, parts, read))
+
                 if parts > 1:
-                    one = summed(
-                        self._at_once(
-                            lambda part: self.call(profile_part, text, part=part, parts=parts, **asked),
-                            range(parts),
-                            lambda _: advance(max_tokens / parts),
-                        )
-                    )
+                    one = summed(self._at_once(share, range(parts), lambda _: advance(max_tokens / parts)))
                     check_read(one)
                 else:
                     one = self.call(profile_text, text, advance=advance, total=max_tokens, **asked)
+            return told(one)
+
+        def told(one: LanguageProfile) -> tuple[Arrays, Mapping[str, Any]]:
             arrays = {"positive": one.positive, "total": one.total}
             facts = {**self._about(text), "tokens": one.tokens, **one.space.facts}
             return arrays | ({} if one.routed is None else {"routed": one.routed}), facts
 
         key = self.key(text=text.sha256, max_tokens=max_tokens, max_length=MAX_LENGTH, count_special=count_special)
+        shares = Shares(self.cache, "profile", key)
         found = self._kept("profile", key, compute)
-        return LanguageProfile(NeuronSpace.of_facts(found.facts), tokens=found.facts["tokens"], **found.arrays)
+        shares.remove()
+        return _as_profile(found)
 
     def blocks(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> BlockedProfile:
         """Activation statistics by block of a text; see :func:`linguabridge.collect.profile_blocks`."""
@@ -239,23 +223,35 @@ class Measurements:
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False
     ) -> NDArray[np.float32]:
         """Activations of chosen neurons on prompts; see :func:`linguabridge.collect.probe_matrix`."""
-
-        def read(part: Sequence[str], advance: Step) -> NDArray[np.float32]:
-            from linguabridge.collect import probe_matrix
-
-            return self.call(probe_matrix, part, neurons, count_special=count_special, advance=advance)
-
-        def compute() -> tuple[Arrays, Mapping[str, Any]]:
-            self._ready()
-            size = max(_PROMPTS_A_WORKER, -(-len(prompts) // self._workers))
-            parts = [prompts[at : at + size] for at in range(0, len(prompts), size)] if self._spread else [prompts]
-            found = self._by_part(title, parts, len(prompts), read)
-            return {"values": np.concatenate([values for _, values in found], axis=1)}, {"about": title}
-
         key = self.key(
             prompts=digest(list(prompts)), neurons=digest(neurons.flat.tolist()), count_special=count_special
         )
-        return self._kept("probes", key, compute).arrays["values"]
+        shares = Shares(self.cache, "probes", key)
+
+        def compute() -> tuple[Arrays, Mapping[str, Any]]:
+            from linguabridge.collect import probe_matrix
+
+            self._ready()
+            size = max(_PROMPTS_A_WORKER, -(-len(prompts) // self._workers)) if self._spread else max(1, len(prompts))
+            parts = [range(at, min(at + size, len(prompts))) for at in range(0, max(1, len(prompts)), size)]
+
+            def read(part: range, advance: Step) -> NDArray[np.float32]:
+                asked = prompts[part.start : part.stop]
+                return self.call(probe_matrix, asked, neurons, count_special=count_special, advance=advance)
+
+            def share(part: range, advance: Step) -> NDArray[np.float32]:
+                if len(parts) == 1:
+                    return read(part, advance)
+                number = part.start // size
+                kept = shares.answer(number, len(parts), lambda: ({"values": read(part, nothing)}, {"about": title}))
+                return kept.arrays["values"]
+
+            found = self._by_part(title, parts, len(prompts), share)
+            return {"values": np.concatenate([values for _, values in found], axis=1)}, {"about": title}
+
+        found = self._kept("probes", key, compute)
+        shares.remove()
+        return found.arrays["values"]
 
     def linear_kernels(self, title: str, prompts: Sequence[str], *, of: str = "neurons") -> NDArray[np.float32]:
         """Kernels over prompts by layer; see :func:`linguabridge.collect.linear_kernels`."""
@@ -381,37 +377,5 @@ class Measurements:
             return list(zip(every, found, strict=True))
 
 
-def profile_languages(
-    codes: Sequence[str],
-    *,
-    model: str | LazyModel = DEFAULT_MODEL,
-    texts: str | None = None,
-    tokens: int = 5000,
-    seed: int = 0,
-    cache: Cache | None = None,
-    reporter: Reporter | None = None,
-) -> Profile:
-    """Activation statistics of several languages in a model.
-
-    Args:
-        codes: languages, in any usual form.
-        model: name of a model, or one from :func:`linguabridge.model.open_model`.
-        texts: as in :func:`linguabridge.texts.load_text`; None for CLDR names.
-        tokens: of text read for each language, at most.
-        seed: of the order of the names, and of what is kept for checks.
-        cache: where results are kept; the user's cache folder by default.
-        reporter: shows progress; silent by default.
-
-    Raises:
-        LinguabridgeError: the input cannot be used; the message says how to mend it.
-    """
-    if isinstance(codes, str):
-        raise InputError(f"Codes are a list of languages, not one text: ['{codes}'].")
-    if tokens < 1:
-        raise InputError(f"tokens={tokens}: neurons are read on 1 token or more.")
-    cache = cache or Cache(default_cache_dir())
-    lazy = open_model(model, cache=cache, reporter=reporter) if isinstance(model, str) else model
-    measure = Measurements(lazy, cache, reporter)
-    found = [load_text(texts, languages.parse(code), seed) for code in codes]
-    read = measure.each("Reading neurons", found, lambda asked, text: asked.profile(text, max_tokens=tokens))
-    return Profile({text.language.code: one for text, one in zip(found, read, strict=True)})
+def _as_profile(kept: Artefact) -> LanguageProfile:
+    return LanguageProfile(NeuronSpace.of_facts(kept.facts), tokens=kept.facts["tokens"], **kept.arrays)

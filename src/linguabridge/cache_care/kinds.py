@@ -26,6 +26,7 @@ KINDS = {
     "probes": "activations of neurons on probe words",
     "profile": "activation statistics of languages",
     "scores": "dependence of candidates' neurons",
+    "shares": "finished shares of what workers have not finished",
     "spectrum-agreement": "tests against language families",
     "spectrum-concepts": "CKA and HSIC on the same concepts",
     "spectrum-shuffled": "matrices of shuffled texts",
