@@ -20,6 +20,7 @@ import torch
 
 import tiny
 from conftest import Ended
+from linguabridge import memory
 from linguabridge.batches import batches, window
 from linguabridge.cache import Cache
 from linguabridge.cache_care.checking import verify
@@ -89,7 +90,7 @@ def spread(clustered: LazyModel, tmp_path: Path) -> Measurements:
 def processes(workers: Workers) -> list[int]:
     import ray
 
-    return [ray.get(actor.run.remote(process, (), {})) for actor in workers._all]
+    return [ray.get(actor.run.remote(process, (), {}))[0] for actor in workers._all]
 
 
 def process(model: LanguageModel) -> int:
@@ -290,15 +291,32 @@ def test_worker_compares_a_text_once(tmp_path: Path) -> None:
 
     counted = dataclasses.replace(text, lines=lines)
     for _ in range(3):
-        assert worker.run(lambda model, some, *, more: (model, list(some), more), (counted,), {"more": 1}) == (
-            "the model",
-            ["one", "two"],
-            1,
-        )
+        found, full = worker.run(lambda model, some, *, more: (model, list(some), more), (counted,), {"more": 1})
+        assert (found, full) == (("the model", ["one", "two"], 1), memory.was_full())
     assert len(reads) == 3 + 1
     file.write_text("one\n", "utf-8")
     with pytest.raises(ClusterError, match="finds another text"):  # given by name, too
         Worker(mock.Mock(), Cache(tmp_path), ModelOptions(), 1).run(len, (), {"lines": text})
+
+
+def short_of_memory(model: LanguageModel, numbers: list[int]) -> None:
+    import torch
+
+    from linguabridge.memory import Halving
+
+    def run(some: list[int]) -> None:
+        if len(some) > 1:
+            raise torch.OutOfMemoryError
+
+    Halving().run(numbers, run)
+
+
+def test_halves_on_workers_are_said_once_by_the_driver(clustered: LazyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = Bars()
+    monkeypatch.setattr(clustered.workers, "_reporter", bars)
+    for _ in range(3):
+        clustered.workers.call(short_of_memory, [1, 2, 3])
+    assert bars.said == [memory.SAID]
 
 
 def fail(model: LanguageModel) -> None:

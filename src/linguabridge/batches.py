@@ -34,6 +34,11 @@ class Batch:
         return Batch(self.rows[rows], self.ids[rows], self.real[rows])
 
 
+def tokens_in(batch: Batch) -> int:
+    """Tokens of a batch, padding included."""
+    return batch.ids.numel()
+
+
 def token_budget(device: torch.device) -> int:
     """Padded tokens a batch may hold."""
     return TOKENS_PER_BATCH if device.type == "cpu" else TOKENS_PER_BATCH_ACCELERATOR

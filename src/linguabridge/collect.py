@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from linguabridge.batches import Batch, batches, token_budget
+from linguabridge.batches import Batch, batches, token_budget, tokens_in
 from linguabridge.dependence import u_centre
 from linguabridge.errors import InputError, ModelError
-from linguabridge.memory import in_halves
+from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
 from linguabridge.profile import NO_TOKENS, BlockedProfile, LanguageProfile, check_read
@@ -260,9 +260,10 @@ def _statistics(
                 routed[:, firsts[part.layer] + part.expert] += came.double().cpu()
         advance(float(real.sum()))
 
+    halving = Halving(tokens_in)
     with record(model.model, model.taps, read), torch.inference_mode():
         for batch in batches(encoded, token_budget(device), device, skip, part=part, parts=parts):
-            in_halves(batch, run)
+            halving.run(batch, run)
     totals = torch.cat([one.cpu() for one in total], dim=1).numpy()
     if not np.isfinite(totals).all():
         bad = np.flatnonzero(~np.isfinite(totals).all(axis=0))[0]
@@ -336,9 +337,10 @@ def probe_matrix(
         advance(len(columns))
 
     encoded = [model.encode(prompt) for prompt in prompts]
+    halving = Halving(tokens_in)
     with record(model.model, model.taps, read), torch.inference_mode():
         for batch in batches(encoded, token_budget(model.device), model.device, skip):
-            in_halves(batch, run)
+            halving.run(batch, run)
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives activations that are not finite (NaN or infinity); try --dtype float32.")
     return out
@@ -403,9 +405,10 @@ def _hidden_means(
         advance(len(batch))
 
     encoded = [model.encode(prompt) for prompt in prompts]
+    halving = Halving(tokens_in)
     with torch.inference_mode():
         for batch in batches(encoded, token_budget(model.device), model.device, model.special_ids):
-            in_halves(batch, run)
+            halving.run(batch, run)
     if not all(np.isfinite(layer).all() for layer in out):
         raise ModelError(f"{model.name} gives hidden states that are not finite; try --dtype float32.")
     return out

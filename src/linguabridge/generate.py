@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from linguabridge.memory import in_halves
+from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
 
 _PROMPTS = 128  # a pass through the model costs much besides its products, so many prompts share one…
@@ -51,14 +51,27 @@ def greedy_answers(
 
     def answer(part: list[int]) -> None:
         batch = _Batch(model, [everything[number] for number in part])
-        new = batch.run(finished, max_new_tokens, advance)
+        counted = 0.0
+
+        def count(done: float) -> None:
+            nonlocal counted
+            counted += done
+            advance(done)
+
+        try:
+            new = batch.run(finished, max_new_tokens, count)
+        except Exception:
+            if counted:
+                advance(-counted)  # what runs again in halves counts once
+            raise
         texts = model.tokenizer.batch_decode(new, skip_special_tokens=True)
         for number, text in zip(part, texts, strict=True):
             answers[number] = text
 
+    halving = Halving[list[int]](lambda part: len(part) * (len(everything[part[-1]]) + max_new_tokens))
     with torch.inference_mode():
         for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
-            in_halves(part, answer)
+            halving.run(part, answer)
     return answers
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from linguabridge.errors import InputError, ModelError
-from linguabridge.memory import in_halves
+from linguabridge.memory import Halving, free, is_full, say_once
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, Projection, log_normaliser, projection
 
@@ -69,7 +69,11 @@ def option_log_probabilities(
     out = np.zeros((len(prompts), sizes.pop()))
     with torch.inference_mode(), projection(model) as project:
         vocabulary = model.model.config.get_text_config(decoder=True).vocab_size
-        solver = _Solver(model, project, items, out, LOGITS // vocabulary, _cached(model), advance)
+        # Each option holds keys and values of its whole text in the end.
+        halving = Halving[list[int]](
+            lambda numbers: sum(len(t) + len(items[n].stem) for n in numbers for t in items[n].tails)
+        )
+        solver = _Solver(model, project, items, out, LOGITS // vocabulary, _cached(model), advance, halving)
         order = sorted(range(len(items)), key=lambda number: items[number].stem)
         solver.solve(order, 0, None)
     if not np.isfinite(out).all():
@@ -145,6 +149,7 @@ class _Solver:
     scored: int  # positions whose logits are held at once, about
     cached: int  # tokens whose keys and values are held at once, about
     advance: Callable[[float], None]
+    halving: Halving[list[int]]
 
     def solve(self, numbers: list[int], done: int, cache: object | None) -> None:
         """Score items, ordered by their stems, whose first ``done`` tokens are in the cache."""
@@ -154,9 +159,11 @@ class _Solver:
                 alone += group
                 continue
             trunk = self._trunk(group)
-            ids = torch.tensor([self.items[group[0]].stem[done:trunk]], device=self.model.device)
-            _, grown = self.project(ids, torch.tensor([0], device=self.model.device), cache=copy.deepcopy(cache))
-            self.solve(group, trunk, grown)
+            grown = self._grown(self.items[group[0]].stem[done:trunk], cache)
+            if grown is None:
+                alone += group
+            else:
+                self.solve(group, trunk, grown)
         # Stems of one length run together, so that no row is padded on its left and no architecture needs to cope.
         by_length: dict[int, list[int]] = defaultdict(list)
         for number in alone:
@@ -166,8 +173,21 @@ class _Solver:
             room = min(self.scored, max(1, self.cached // length))
             sizes = [sum(map(len, self.items[n].tails)) + length - self.items[n].start for n in some]
             for part in _packed(some, sizes, room):
-                in_halves(part, lambda numbers: self._write(numbers, done, cache))
+                self.halving.run(part, lambda numbers: self._write(numbers, done, cache))
                 self.advance(len(part))
+
+    def _grown(self, tokens: list[int], cache: object | None) -> object | None:
+        """The cache with these tokens after it; None where memory does not hold it, and nothing can be shared."""
+        ids = torch.tensor([tokens], device=self.model.device)
+        try:
+            return self.project(ids, torch.tensor([0], device=self.model.device), cache=copy.deepcopy(cache))[1]
+        except (RuntimeError, MemoryError) as error:
+            if not is_full(error):
+                raise
+        # Out of the clause above: its error holds on to what filled the memory.
+        say_once()
+        free()
+        return None
 
     def _write(self, numbers: list[int], done: int, cache: object | None) -> None:
         self.out[numbers] = self._score([self.items[number] for number in numbers], done, cache)

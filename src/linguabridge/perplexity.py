@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from linguabridge.batches import token_budget
 from linguabridge.collect import LONGEST_LINE
 from linguabridge.errors import InputError, ModelError
-from linguabridge.memory import in_halves
+from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, log_normaliser, projection
 from linguabridge.text_bits import TextBits
@@ -185,8 +185,9 @@ def _bits(
             np.add.at(out, [part[row] for row, _ in at], -values / np.log(2))
             advance(float(len(at)))
 
+        halving = Halving[list[int]](lambda part: len(part) * max(len(asked[i][0]) for i in part))
         for together in _together(asked, token_budget(device), max(1, LOGITS // vocabulary)):
-            in_halves(together, run)
+            halving.run(together, run)
     if not np.isfinite(out).all():
         raise ModelError(f"{model.name} gives likelihoods that are not finite (NaN or infinity); try --dtype float32.")
     return out

@@ -48,8 +48,8 @@ class Worker:
         torch.set_num_threads(self.cores)
         return load_model(_found_here(self.files, self.cache), self.options)
 
-    def run(self, function: Callable[..., R], args: tuple[Any, ...], more: dict[str, Any]) -> R:
-        """What a function gives for the model.
+    def run(self, function: Callable[..., R], args: tuple[Any, ...], more: dict[str, Any]) -> tuple[R, bool]:
+        """What a function gives for the model, and whether memory has been short in this process.
 
         Raises:
             ClusterError: a text among the arguments is read from a file, and another one is under that path here.
@@ -58,7 +58,10 @@ class Worker:
             if isinstance(one, Text) and one.file is not None and (one.file, one.sha256) not in self._checked:
                 check_text(one, one.file)
                 self._checked.add((one.file, one.sha256))
-        return function(self.model, *args, **more)
+        found = function(self.model, *args, **more)
+        from linguabridge.memory import was_full  # after the model: it needs torch
+
+        return found, was_full()
 
     def loaded(self) -> dict[str, str]:
         """Load the model; the versions that it computes with."""

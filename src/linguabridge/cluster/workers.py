@@ -43,6 +43,7 @@ class Workers:
         self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._joined = threading.Event()  # the first one
         self._stopped = threading.Event()
+        self._said_full = threading.Event()  # that memory was short on a worker
         self._failure: LinguabridgeError | None = None
         threading.Thread(target=self._join, name="workers join", daemon=True).start()
 
@@ -66,7 +67,8 @@ class Workers:
 
         actor = self._take()
         try:
-            found: R = ray.get(actor.run.remote(function, args, more))
+            found: R
+            found, full = ray.get(actor.run.remote(function, args, more))
         except RayTaskError as error:
             if isinstance(error.cause, LinguabridgeError):
                 raise error.cause from None
@@ -83,6 +85,11 @@ class Workers:
             ) from error
         finally:
             self._free.put(actor)
+        if full and not self._said_full.is_set():
+            self._said_full.set()
+            from linguabridge.memory import SAID
+
+            self._reporter.say(SAID)
         return found
 
     def wait(self, stopping: threading.Event) -> None:
