@@ -96,7 +96,7 @@ def count_read(model: LanguageModel, batches: Iterable[Batch]) -> Counted:
     return Counted(sum(lengths), 0, body_operations(model, sum(lengths)), attention, 0.0)
 
 
-def body_operations(model: LanguageModel, tokens: int) -> float:
+def body_operations(model: LanguageModel, tokens: float) -> float:
     """Operations of the layers' matrices for so many tokens."""
     return 2.0 * _body_parameters(model) * tokens
 

@@ -12,7 +12,7 @@ import functools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ from bench.flops import Rates, body_operations, machine, products, projection_op
 from bench.setting import Setting
 from bench.table import Repeats, Row, rates, repeats
 from bench.timing import timed
-from linguabridge import collect
+from linguabridge import collect, probing
 from linguabridge.batches import token_budget
 from linguabridge.cache import Cache
 from linguabridge.model import LanguageModel, LazyModel
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
-from linguabridge.taps import Part, Reading, record
+from linguabridge.taps import Part, Reading, decoder_layers, record
 
 SOURCE, TARGET = "ar", "he"
 GOAL = 1.25
@@ -46,7 +46,7 @@ class Bare:
     body: float = 0.0  # hooks included
     hooks: float = 0.0
     projection: float = 0.0
-    tokens: int = 0  # padding included
+    tokens: float = 0  # padding included; those of a pass that ends early by the share of the layers that ran
     positions: int = 0
 
     @property
@@ -112,9 +112,13 @@ def clocked(model: LanguageModel) -> Iterator[Bare]:
     bare = Bare()
     head = model.model.get_output_embeddings()  # type: ignore[no-untyped-call]
 
+    layers = decoder_layers(model.model)[1]
+    run: list[int] = []  # layers of a pass: it may end early
+
     def body(seconds: float, args: tuple[Any, ...], more: dict[str, Any]) -> None:
         bare.body += seconds
-        bare.tokens += (args[0] if args else more["input_ids"]).numel()
+        bare.tokens += (args[0] if args else more["input_ids"]).numel() * len(run) / len(layers)
+        run.clear()
 
     def projected(seconds: float, args: tuple[Any, ...], _more: dict[str, Any]) -> None:
         bare.projection += seconds
@@ -128,11 +132,13 @@ def clocked(model: LanguageModel) -> Iterator[Bare]:
         with record(of, names, reading):
             yield
 
-    with (
-        _timed(model.model.base_model, body),
-        _timed(head, projected),
-        mock.patch.object(collect, "record", recorded),
-    ):
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.callback(layer.register_forward_hook(lambda *_: run.append(1)).remove)
+        stack.enter_context(_timed(model.model.base_model, body))
+        stack.enter_context(_timed(head, projected))
+        for module in (collect, probing):
+            stack.enter_context(mock.patch.object(module, "record", recorded))
         yield bare
 
 
@@ -144,11 +150,12 @@ def _timed(module: nn.Module, told: Callable[[float, tuple[Any, ...], dict[str, 
     @functools.wraps(forward)
     def clocked_forward(*args: Any, **more: Any) -> Any:
         start = time.perf_counter()
-        out = forward(*args, **more)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        told(time.perf_counter() - start, args, more)
-        return out
+        try:
+            return forward(*args, **more)
+        finally:  # a pass that ends after the last layer needed ends by an exception
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            told(time.perf_counter() - start, args, more)
 
     with mock.patch.object(module, "forward", clocked_forward):
         yield

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 import tiny
-from linguabridge import collect
-from linguabridge.collect import probe_matrix, profile_text, sequences
+from linguabridge import collect, probing
+from linguabridge.collect import profile_text, sequences
 from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
+from linguabridge.probing import probe_matrix
 
 Load = Callable[[str], LanguageModel]
 
@@ -54,7 +55,8 @@ def naive_profile(
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch, budget: int) -> None:
-    monkeypatch.setattr(collect, "token_budget", lambda _device: budget)
+    for module in (collect, probing):
+        monkeypatch.setattr(module, "token_budget", lambda _device: budget)
 
 
 @pytest.mark.parametrize("budget", [1, 40, 2048])

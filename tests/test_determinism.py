@@ -14,7 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from linguabridge import collect, generate, likelihood
+from linguabridge import collect, generate, likelihood, probing
 from linguabridge.languages import parse
 from linguabridge.model import LanguageModel
 from linguabridge.profile import LanguageProfile
@@ -88,7 +88,7 @@ def ask(model: LanguageModel) -> Asked:
     text = load_text(None, parse("sw"), 0)
     return Asked(
         collect.profile_text(model, text, max_tokens=2000),
-        collect.linear_kernels(model, PROMPTS),
+        probing.linear_kernels(model, PROMPTS),
         likelihood.option_log_probabilities(model, PROMPTS, OPTIONS),
         generate.greedy_answers(model, PROMPTS, finished=lambda _: False, max_new_tokens=12),
     )

@@ -13,13 +13,14 @@ from transformers import AutoModelForCausalLM
 
 import tiny
 from linguabridge.cache import Cache
-from linguabridge.collect import probe_matrix, profile_text
+from linguabridge.collect import profile_text
 from linguabridge.errors import ModelError
 from linguabridge.generate import greedy_answers
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel, ModelOptions, load_model, open_model
 from linguabridge.model_files import find_model
 from linguabridge.neurons import NeuronSet
+from linguabridge.probing import probe_matrix
 
 Folder = Callable[[str], Path]
 MAP = ModelOptions("map", "float32")

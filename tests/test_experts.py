@@ -21,7 +21,7 @@ import by_hand
 import tiny
 from linguabridge.ablation.intervene import scaled
 from linguabridge.cache import Cache
-from linguabridge.collect import probe_matrix, profile_blocks, profile_text, sequences
+from linguabridge.collect import profile_blocks, profile_text, sequences
 from linguabridge.errors import ModelError
 from linguabridge.experts import execution, router_choice
 from linguabridge.inspection import inspect
@@ -29,6 +29,7 @@ from linguabridge.languages import parse
 from linguabridge.measure import Measurements
 from linguabridge.model import LanguageModel, ModelOptions, open_model
 from linguabridge.neurons import NeuronSet, NeuronSpace
+from linguabridge.probing import probe_matrix
 from linguabridge.profile import BlockedProfile, LanguageProfile
 from linguabridge.spectrum.similarity import resampled_correlations
 from linguabridge.taps import find_taps, tap_space

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from linguabridge import collect, memory
+from linguabridge import collect, memory, probing
 from linguabridge.errors import ModelError
 from linguabridge.generate import greedy_answers
 from linguabridge.likelihood import option_log_probabilities
@@ -178,8 +178,8 @@ def test_everything_is_as_of_whole_batches_and_nothing_counted_twice(
             blocks.positive,
             blocks.tokens,
             *routed,
-            collect.probe_matrix(model, PROMPTS, some),
-            collect.linear_kernels(model, PROMPTS, of="hidden"),
+            probing.probe_matrix(model, PROMPTS, some),
+            probing.linear_kernels(model, PROMPTS, of="hidden"),
             bits_per_byte(model, LINES, max_tokens=90).bits,
             option_log_probabilities(model, PROMPTS, [["cat", "a dog", "maji leo"]] * len(PROMPTS)),
         ]

@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.stats import ortho_group
 
-from linguabridge.collect import linear_kernels
 from linguabridge.dependence import cka_pairs, u_centre
 from linguabridge.languages import parse
 from linguabridge.lexicons import load_cldr
 from linguabridge.neurons import NeuronSet, NeuronSpace
+from linguabridge.probing import linear_kernels
 from linguabridge.spectrum import parallel
 from linguabridge.spectrum.parallel import cka, common_concepts, hsic
 

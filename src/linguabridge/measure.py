@@ -222,14 +222,14 @@ class Measurements:
     def probe_matrix(
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False
     ) -> NDArray[np.float32]:
-        """Activations of chosen neurons on prompts; see :func:`linguabridge.collect.probe_matrix`."""
+        """Activations of chosen neurons on prompts; see :func:`linguabridge.probing.probe_matrix`."""
         key = self.key(
             prompts=digest(list(prompts)), neurons=digest(neurons.flat.tolist()), count_special=count_special
         )
         shares = Shares(self.cache, "probes", key)
 
         def compute() -> tuple[Arrays, Mapping[str, Any]]:
-            from linguabridge.collect import probe_matrix
+            from linguabridge.probing import probe_matrix
 
             self._ready()
             size = max(_PROMPTS_A_WORKER, -(-len(prompts) // self._workers)) if self._spread else max(1, len(prompts))
@@ -254,10 +254,10 @@ class Measurements:
         return found.arrays["values"]
 
     def linear_kernels(self, title: str, prompts: Sequence[str], *, of: str = "neurons") -> NDArray[np.float32]:
-        """Kernels over prompts by layer; see :func:`linguabridge.collect.linear_kernels`."""
+        """Kernels over prompts by layer; see :func:`linguabridge.probing.linear_kernels`."""
 
         def compute() -> tuple[Arrays, Mapping[str, Any]]:
-            from linguabridge.collect import linear_kernels
+            from linguabridge.probing import linear_kernels
 
             self._ready()
             with self.reporter.step(title, len(prompts)) as advance:

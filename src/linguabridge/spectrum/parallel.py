@@ -67,7 +67,7 @@ def cka(kernels: Sequence[NDArray[np.float32]]) -> Array:
 
     Args:
         kernels: of K languages, each of shape (layers, concepts, concepts), U-centred, norm 1
-            (:func:`linguabridge.collect.linear_kernels`).
+            (:func:`linguabridge.probing.linear_kernels`).
 
     Returns:
         Array of shape (layers, K, K).
