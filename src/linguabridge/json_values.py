@@ -11,6 +11,19 @@ from typing import Any
 from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 
+# By which fields the result of a command is known, whatever version wrote it.
+KNOWN_BY: Mapping[str, frozenset[str]] = {
+    "recommend": frozenset({"ranking", "probes"}),
+    "spectrum": frozenset({"tree", "measures"}),
+    "study": frozenset({"analyses", "pairs"}),
+    "evaluate": frozenset({"results", "settings", "model"}),
+    "ablate": frozenset({"arms", "contrasts", "compared"}),
+    "stability": frozenset({"lexicons", "means", "pairs"}),
+    "doctor": frozenset({"machine", "cache", "problems", "advice"}),
+    "cache list": frozenset({"cache", "items", "leftovers"}),
+    "cache verify": frozenset({"cache", "checked", "damaged"}),
+}
+
 
 def plain(value: Any) -> Any:
     """A dataclass, a mapping, a sequence or a path, and what they hold, as JSON holds it."""

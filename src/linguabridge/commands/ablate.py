@@ -105,7 +105,7 @@ def ablate(
     wanted = check_languages(
         source, target, settings
     )  # what costs nothing to refuse is refused before torch is imported
-    check_writable(out, json_file)
+    check_writable(out, json_file, "ablate", (model, lexicon, lexicon_dir, texts))
     check_folder(out, asked_for(wanted.source.code, wanted.target.code, model, plain(settings)))
     from linguabridge.ablation.ablation import ablate as change_neurons
     from linguabridge.hardware import set_threads

@@ -35,7 +35,7 @@ def list_cache(json_file: Json = None) -> None:
 
     LINGUABRIDGE_CACHE names another folder than the usual one.
     """
-    check_writable(None, json_file)
+    check_writable(None, json_file, "cache list")
     contents = _contents()
     if write_or_print(json_file, _listed(contents)):
         return
@@ -131,7 +131,7 @@ def verify_cache(
     from linguabridge.cache_care.checking import mend as mend_it
     from linguabridge.cache_care.checking import verify
 
-    check_writable(None, json_file)
+    check_writable(None, json_file, "cache verify")
     contents = _contents()
     with TerminalReporter().step("Checking", len(contents.items)) as advance:
         found = verify(contents, advance)

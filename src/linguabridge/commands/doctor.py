@@ -27,7 +27,7 @@ def doctor(
     exit code is 2 where linguabridge cannot work: a package it needs is missing or too old, the cache folder cannot be
     written, or the installed default model is incomplete.
     """
-    check_writable(None, json_file)
+    check_writable(None, json_file, "doctor")
     from linguabridge.cache import Cache, default_cache_dir
     from linguabridge.doctor import diagnose
 

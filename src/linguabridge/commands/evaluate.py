@@ -168,7 +168,8 @@ def evaluate(
     check_endpoint(endpoint, endpoint_model)
     cluster = on_cluster(ray, workers, gpus_per_worker)
     folder = out or Path("evaluation")
-    check_writable(folder, json_file)
+    inputs = (model, lexicon, lexicon_dir, texts, data, *settings.tasks, *settings.recommendations)
+    check_writable(folder, json_file, "evaluate", inputs)
     from linguabridge.cache import Cache, default_cache_dir
     from linguabridge.model import ModelOptions
 

@@ -28,7 +28,6 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
-from linguabridge.json_values import write_json
 from linguabridge.progress import TerminalReporter, recorded
 
 
@@ -111,6 +110,7 @@ def recommend(
     The bridge is chosen by what lost least in the study (`linguabridge study`): English; into or out of English, the
     candidate whose words the model turns best into the target. The ranking by shared neurons is shown beside it.
     """
+    from linguabridge.recommendation_files import check_folder, write_folder
     from linguabridge.settings import RESULT, Settings, check_pair
 
     settings = Settings(
@@ -132,8 +132,11 @@ def recommend(
         seed=seed,
     )
     cluster = on_cluster(ray, workers, gpus_per_worker)
-    check_pair(source, target, settings)  # what costs nothing to refuse is refused before torch is imported
-    check_writable(out, json_file)
+    s, t, _ = check_pair(source, target, settings)  # what costs nothing to refuse is refused before torch is imported
+    inputs = (lexicon, lexicon_dir, texts, model)
+    check_writable(out, json_file, "recommend", inputs)
+    if out:
+        check_folder(out, s.code, t.code, model, settings)
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions
     from linguabridge.recommendation import recommend as recommend_bridge
@@ -146,7 +149,7 @@ def recommend(
         result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=recording)
         body = {**result.to_dict(), "command": command_line()}
         if out:
-            write_json(out / RESULT, body)
+            write_folder(out, body)
             reporter.say(f"Wrote {out / RESULT}.")
     if not write_or_print(json_file, body):
         show(result, Console())

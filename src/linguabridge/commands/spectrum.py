@@ -97,7 +97,7 @@ def spectrum(
     cluster = on_cluster(ray, workers, gpus_per_worker)
     if codes:
         check_languages(codes)  # what costs nothing to refuse is refused before torch is imported
-    check_writable(out, json_file)
+    check_writable(out, json_file, "spectrum", (model, texts, *(distances or ())))
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions
     from linguabridge.spectrum.files import check_folder, write_folder

@@ -54,7 +54,7 @@ def stability(
 
     parsed = parse_pairs(pairs)
     cluster = on_cluster(ray, workers, gpus_per_worker)
-    check_writable(None, json_file)
+    check_writable(None, json_file, "stability", (model, lexicon, other, lexicon_dir))
     from linguabridge.hardware import set_threads
     from linguabridge.model import ModelOptions
     from linguabridge.study.stability import stability as run

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from linguabridge.errors import InputError
 from linguabridge.evaluation.files import SUMMARY
+from linguabridge.json_values import KNOWN_BY
 from linguabridge.paths import is_dir
 from linguabridge.settings import RESULT
 from linguabridge.spectrum.files import SPECTRUM
@@ -122,13 +123,8 @@ def _read_file(path: Path) -> Run:
 
 def _kind(body: dict[str, Any]) -> Kind | None:
     """Of which command a result is, by fields that no other has."""
-    if {"ranking", "probes"} <= body.keys():
-        return "recommend"
-    if {"tree", "measures"} <= body.keys():
-        return "spectrum"
-    if {"analyses", "pairs"} <= body.keys():
-        return "study"
-    return "evaluate" if {"results", "settings"} <= body.keys() else None
+    kinds: tuple[Kind, ...] = ("recommend", "spectrum", "study", "evaluate")
+    return next((kind for kind in kinds if KNOWN_BY[kind] <= body.keys()), None)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

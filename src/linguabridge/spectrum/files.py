@@ -32,6 +32,8 @@ def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:
     Raises:
         InputError: the folder holds another spectrum, or a file of that name that is none.
     """
+    if (folder / PAIRS).exists() and not (folder / SPECTRUM).exists():
+        raise InputError(f"{folder / PAIRS} would be overwritten; choose another folder with --out.")
     refuse_another(
         folder / SPECTRUM,
         "spectrum",
