@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from linguabridge.beginnings import Beginning, beginning
 from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
 
@@ -26,6 +26,8 @@ def greedy_answers(
     advance: Callable[[float], None] = lambda _: None,
 ) -> list[str]:
     """What the model writes after each prompt, greedily, until ``finished`` says so or the tokens run out.
+
+    What all prompts begin with, such as demonstrations, runs once (:func:`linguabridge.beginnings.beginning`).
 
     A loop of our own and not transformers' ``generate``: finished rows leave the batch, which in a batch of texts, of
     which some never end, saves more than half of the work, and no setting that comes with a model (a repetition
@@ -50,7 +52,7 @@ def greedy_answers(
     order = sorted(range(len(prompts)), key=lambda number: len(everything[number]))
 
     def answer(part: list[int]) -> None:
-        batch = _Batch(model, [everything[number] for number in part])
+        batch = _Batch(model, [everything[number] for number in part], start)
         counted = 0.0
 
         def count(done: float) -> None:
@@ -70,22 +72,26 @@ def greedy_answers(
 
     halving = Halving[list[int]](lambda part: len(part) * (len(everything[part[-1]]) + max_new_tokens))
     with torch.inference_mode():
+        start = beginning(model, everything, max_new_tokens)
         for part in _parts(order, [len(e) + max_new_tokens for e in everything]):
             halving.run(part, answer)
     return answers
 
 
 class _Batch:
-    """Prompts that are answered together, padded on the left."""
+    """Prompts that are answered together, padded on the left, or after what they begin with if that has run."""
 
-    def __init__(self, model: LanguageModel, encoded: Sequence[list[int]]) -> None:
+    def __init__(self, model: LanguageModel, encoded: Sequence[list[int]], start: Beginning | None) -> None:
         self.model = model
+        done = start.tokens if start else 0
+        encoded = [e[done:] for e in encoded]
         width = max(map(len, encoded))
         padding = model.tokenizer.pad_token_id or 0  # masked, so any token does
         self.ids = torch.tensor([[padding] * (width - len(e)) + e for e in encoded], device=model.device)
-        self.mask = torch.tensor([[0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device)
-        self.cache: Any = None
-        self.takes = inspect.signature(model.model.forward).parameters
+        self.mask = torch.tensor(
+            [[1] * done + [0] * (width - len(e)) + [1] * len(e) for e in encoded], device=model.device
+        )
+        self.cache: Any = start.repeated(len(encoded)) if start else None
         ends = model.model.generation_config.eos_token_id
         self.ends = set(ends if isinstance(ends, list) else [ends])
 
@@ -121,10 +127,10 @@ class _Batch:
     def _step(self) -> Tensor:
         """The likeliest next token of each row."""
         arguments: dict[str, Any] = {}
-        if "position_ids" in self.takes:
+        if "position_ids" in self.model.takes:
             places = (self.mask.cumsum(1) - 1).clamp(min=0)
             arguments["position_ids"] = places[:, -self.ids.shape[1] :]
-        if "logits_to_keep" in self.takes:
+        if "logits_to_keep" in self.model.takes:
             arguments["logits_to_keep"] = 1  # the vocabulary projection runs at the last position alone
         output = self.model.model(
             input_ids=self.ids, attention_mask=self.mask, past_key_values=self.cache, use_cache=True, **arguments

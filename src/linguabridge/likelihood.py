@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from linguabridge.beginnings import WORTH_SHARING, shared
 from linguabridge.errors import InputError, ModelError
-from linguabridge.memory import Halving, free, is_full, say_once
+from linguabridge.memory import Halving, unless_full
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, Projection, log_normaliser, projection
 
-_WORTH_SHARING = 32  # tokens, at least, that another pass through the model must save: about what its overhead costs
 _CACHED = 2**14  # tokens whose keys and values are held at once on a CPU, about
 _CACHED_PART = 4  # on a GPU they may take this part of its memory: they are copied, and the pass itself needs room
 
@@ -118,24 +118,14 @@ class _Item:
 
     def __init__(self, encoded: list[list[int]], prompt: list[int] | None) -> None:
         # Identical options, or one that is the beginning of another, keep a last token to be scored.
-        length = min(_shared(encoded), min(map(len, encoded)) - 1)
-        self.start = length if prompt is None else min(length, _shared([prompt, encoded[0]]))
+        length = min(shared(encoded), min(map(len, encoded)) - 1)
+        self.start = length if prompt is None else min(length, shared([prompt, encoded[0]]))
         if self.start < 1:
             raise ModelError(
                 "A prompt must encode to at least one token before its options; this tokenizer gives none."
             )
         self.stem = encoded[0][:length]
         self.tails = [one[length:] for one in encoded]
-
-
-def _shared(sequences: Sequence[Sequence[int]]) -> int:
-    """Length of what all sequences begin with."""
-    length = 0
-    for tokens in zip(*sequences, strict=False):
-        if len(set(tokens)) > 1:
-            break
-        length += 1
-    return length
 
 
 @dataclass(frozen=True)
@@ -179,23 +169,16 @@ class _Solver:
     def _grown(self, tokens: list[int], cache: object | None) -> object | None:
         """The cache with these tokens after it; None where memory does not hold it, and nothing can be shared."""
         ids = torch.tensor([tokens], device=self.model.device)
-        try:
-            return self.project(ids, torch.tensor([0], device=self.model.device), cache=copy.deepcopy(cache))[1]
-        except (RuntimeError, MemoryError) as error:
-            if not is_full(error):
-                raise
-        # Out of the clause above: its error holds on to what filled the memory.
-        say_once()
-        free()
-        return None
+        first = torch.tensor([0], device=self.model.device)
+        return unless_full(lambda: self.project(ids, first, cache=copy.deepcopy(cache))[1])
 
     def _write(self, numbers: list[int], done: int, cache: object | None) -> None:
         self.out[numbers] = self._score([self.items[number] for number in numbers], done, cache)
 
     def _trunk(self, group: list[int]) -> int:
         # What comes before the first scored token must run with its item, and so must one token at least.
-        shared = _shared([self.items[group[0]].stem, self.items[group[-1]].stem])  # in order: the rest share it, too
-        return min(shared, min(self.items[number].start for number in group) - 1)
+        common = shared([self.items[group[0]].stem, self.items[group[-1]].stem])  # in order: the rest share it, too
+        return min(common, min(self.items[number].start for number in group) - 1)
 
     def _groups(self, numbers: list[int], done: int) -> Iterator[list[int]]:
         """Neighbours that share enough of what is still to run to make it worth running apart."""
@@ -205,7 +188,7 @@ class _Solver:
                 trunk = self._trunk([*group, number])
                 # A group with all that is left in common but a token or two would gain nothing by going on.
                 left = len(self.items[number].stem) - done
-                if trunk - done < max(_WORTH_SHARING, left // 2):
+                if trunk - done < max(WORTH_SHARING, left // 2):
                     yield group
                     group = []
             group.append(number)
@@ -262,7 +245,7 @@ def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
     waste = 0
     for number in sorted((i for i, length in enumerate(lengths) if length > 1), key=lambda i: (-lengths[i], i)):
         waste += lengths[group[0]] - lengths[number] if group else 0
-        if waste > _WORTH_SHARING:
+        if waste > WORTH_SHARING:
             yield group
             group, waste = [], 0
         group.append(number)

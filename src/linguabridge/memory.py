@@ -27,6 +27,7 @@ class Batch(Protocol):
 
 
 B = TypeVar("B", bound=Batch)
+R = TypeVar("R")
 
 
 def is_full(error: BaseException) -> bool:
@@ -74,6 +75,19 @@ class Halving(Generic[B]):
         half = len(batch) // 2
         self.run(batch[:half], run)
         self.run(batch[half:], run)
+
+
+def unless_full(compute: Callable[[], R]) -> R | None:
+    """What something gives; None where memory does not hold it."""
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not is_full(error):
+            raise
+    # Out of the clause above: its error holds on to what filled the memory.
+    say_once()
+    free()
+    return None
 
 
 def free() -> None:

@@ -6,6 +6,7 @@ are kept under. Loading (:func:`load_model`) happens when a result is missing.
 
 from __future__ import annotations
 
+import inspect
 import os
 import tempfile
 import threading
@@ -79,6 +80,11 @@ class LanguageModel:
                 f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {window:,} at most; shorten "
                 "the text, or give fewer shots."
             )
+
+    @cached_property
+    def takes(self) -> frozenset[str]:
+        """Names of the arguments that a forward pass takes."""
+        return frozenset(inspect.signature(self.model.forward).parameters)
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
