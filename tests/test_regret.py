@@ -18,6 +18,7 @@ from linguabridge.study.regret import (
     best,
     ceiling,
     decided,
+    drawn_halves,
     gained,
     halves,
     kendall,
@@ -39,21 +40,37 @@ def only(n: int, arm: int) -> np.ndarray:
     return np.eye(n)[arm]
 
 
-@pytest.mark.parametrize("resample", [False, True])
 @pytest.mark.parametrize("words", [10, 11])
-def test_no_word_is_in_both_halves(words: int, resample: bool) -> None:
-    found = halves(np.eye(words), 50, RNG, resample=resample)
+def test_no_word_is_in_both_halves(words: int) -> None:
+    found = halves(np.eye(words), 50, RNG)
     assert not ((found.first > 0) & (found.second > 0)).any()
+    assert ((found.first > 0) | (found.second > 0)).all()
+    assert (np.count_nonzero(found.first, axis=1) == words // 2).all()
     np.testing.assert_allclose(found.first.sum(axis=1), 1)
     np.testing.assert_allclose(found.second.sum(axis=1), 1)
-    if not resample:
-        assert ((found.first > 0) | (found.second > 0)).all()
-        assert (np.count_nonzero(found.first, axis=1) == words // 2).all()
+
+
+def test_words_drawn_again_keep_to_one_half_and_cuts_share_a_sample() -> None:
+    words = 41
+    found = drawn_halves(np.eye(words), 30, RNG)
+    assert found.first.shape == (30 * regret.CUTS, words)
+    assert not ((found.first > 0) & (found.second > 0)).any()
+    np.testing.assert_allclose(found.first.sum(axis=1), 1)
+    # Of a sample, a word's share of the whole is the times it was drawn, whatever the cut; and these are 41 in all.
+    times = (found.share * found.first + (1 - found.share) * found.second).reshape(30, regret.CUTS, words) * words
+    np.testing.assert_allclose(times, np.round(times), atol=1e-9)
+    np.testing.assert_allclose(times.sum(axis=2), words)
+    assert (times == times[:, :1]).all() or np.abs(times - times[:, :1]).max() < 1e-9
+    assert len(np.unique(np.round(times[:, 0]), axis=0)) == 30
+    # As often as a multinomial draws them: variance 1 - 1/n over samples.
+    many = drawn_halves(np.eye(words), 2000, RNG)
+    drawn = (many.share * many.first + (1 - many.share) * many.second)[:: regret.CUTS] * words
+    assert drawn.var(axis=0).mean() == pytest.approx(1 - 1 / words, rel=0.05)
 
 
 def test_half_means_are_those_of_the_words_drawn() -> None:
     values = RNG.normal(size=(3, 8))
-    found = halves(values, 20, RNG, resample=False)
+    found = halves(values, 20, RNG)
     every = {
         tuple(np.round(values[:, list(part)].mean(axis=1), 9)) for part in itertools.combinations(range(8), 4)
     }  # all halves there are
@@ -104,7 +121,7 @@ def test_agreement_and_ceiling_are_kendalls_of_the_halves() -> None:
 
 def test_arms_that_are_equal_stay_so_whatever_the_halves() -> None:
     values = np.tile((RNG.random(149) < 0.4).astype(float), (3, 1))
-    found = halves(values, 50, RNG, resample=False)
+    found = halves(values, 50, RNG)
     assert (found.whole == found.whole[:, :1]).all()
     assert not agreement(np.arange(3.0), np.arange(3))(found).any()
 
@@ -115,7 +132,7 @@ def test_the_oracle_does_not_flatter_itself() -> None:
     naive, fitted = [], []
     for _ in range(60):
         values = noisy([0.5] * 13, 150, rng)
-        found = halves(values, 20, rng, resample=False)
+        found = halves(values, 20, rng)
         fitted.append(best(np.ones(13, bool))(found).mean() - values.mean())
         naive.append(values.mean(axis=1).max() - values.mean())
     spread = np.std(fitted) / np.sqrt(60)
@@ -129,7 +146,7 @@ def test_regret_is_the_true_loss_where_arms_differ_clearly() -> None:
     lost = {arm: [] for arm in range(4)}
     allowed = np.array([False, True, True, True])
     for _ in range(40):
-        found = halves(noisy(truth, 200, rng), 10, rng, resample=False)
+        found = halves(noisy(truth, 200, rng), 10, rng)
         for arm in lost:
             lost[arm].append(minus(best(allowed), gained(only(4, arm)))(found).mean())
     for arm, values in lost.items():
@@ -179,6 +196,27 @@ def test_intervals_cover_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.mean(widths) == pytest.approx(2 * 1.96 * np.std(points), rel=0.3)
 
 
+def test_pairs_that_happen_to_agree_do_not_hide_the_noise_of_words() -> None:
+    rng = np.random.default_rng(12)
+    values = {(str(i), "x"): noisy([0.5, 0.5], 150, rng) for i in range(5)}
+    for one in values.values():  # the same mean difference in every pair, to the digit
+        one[1] += 0.02 - (one[1] - one[0]).mean()
+    found = Draws(values, 0).difference({pair: minus(gained(only(2, 1)), gained(only(2, 0))) for pair in values})
+    known = np.sqrt(sum((one[1] - one[0]).var() / 150 for one in values.values())) / 5  # standard error over words
+    assert found.value == pytest.approx(0.02)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * known, rel=0.08)
+
+
+def test_attainable_agreement_is_that_of_simulated_halves() -> None:
+    rng = np.random.default_rng(13)
+    truth = rng.normal(size=4000)
+    halves_of = [truth + rng.normal(0, 1.4, truth.size) for _ in range(2)]
+    tau = stats.kendalltau(*halves_of).statistic
+    known = stats.kendalltau(truth, sum(halves_of)).statistic
+    assert regret.attainable(tau) == pytest.approx(known, abs=0.02)
+    assert regret.attainable(-0.1) == 0
+
+
 def test_within_noise() -> None:
     rng = np.random.default_rng(5)
     values = noisy([0.5, 0.51, 0.9], 150, rng)
@@ -195,7 +233,7 @@ def test_intervals_over_words_are_scipys() -> None:
 
 
 def test_differences_of_few_pairs_are_shown_by_signs_too() -> None:
-    values = {(str(i), "x"): np.array([[0.5] * 10, [0.5 + 0.1 * (i + 1)] * 10]) for i in range(5)}
+    values = {(str(i), "x"): np.array([[0.5] * 40, [0.5 + 0.1 * (i + 1)] * 40]) for i in range(5)}
     gain = {pair: minus(gained(only(2, 1)), gained(only(2, 0))) for pair in values}
     found = Draws(values, 0).difference(gain)
     assert found.low > 0
@@ -283,7 +321,7 @@ def test_intervals_over_few_pairs_are_as_wide_as_students_and_do_not_depend_on_t
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_intervals_end_where_scores_end(n: int) -> None:
-    values = {(str(i), "x"): np.array([[1.0] * 9 + [i / n]]) for i in range(n)}  # nearly perfect, some pairs less so
+    values = {(str(i), "x"): np.array([[1.0] * 39 + [i / n]]) for i in range(n)}  # nearly perfect, some pairs less so
     found = Draws(values, 0).mean({pair: gained(only(1, 0)) for pair in values}, regret.SCORES)
     assert 0 <= found.low <= found.value <= found.high <= 1
 

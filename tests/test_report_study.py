@@ -84,10 +84,10 @@ def test_regret_is_that_of_the_analyses_least_first(result: Study, section: Sect
         for row, way in zip(own, one.ways, strict=True):
             ends = (way.regret.value, way.regret.low, way.regret.high)
             assert (row["regret"], row["regret_low"], row["regret_high"]) == tuple(map(near, ends))
-            assert row["english"] == near(way.over_english.value)
+            assert row["fixed"] == near(way.over_fixed.value)
             assert row["tau"] == near(way.tau.value if way.tau else None)
     groups = {row["way"]: row["group"] for row in found}
-    assert groups["english"] == "always English"
+    assert groups["english"] == "a fixed bridge"
     assert groups["random"] == "a random bridge"
     assert groups["reference"] == "the published measure"
     assert groups[best_way(result)] == "the best on the pairs for development"
@@ -98,7 +98,7 @@ def test_regret_is_that_of_the_analyses_least_first(result: Study, section: Sect
         assert len(set(scales[channel]["scale"]["range"])) == len(scales[channel]["scale"]["domain"]) == 5
 
 
-@pytest.mark.parametrize(("name", "zero"), [("regret", "best bridge in hindsight"), ("gain", "always English")])
+@pytest.mark.parametrize(("name", "zero"), [("regret", "best bridge in hindsight"), ("gain", "the fixed bridge")])
 def test_the_line_at_zero_is_drawn_and_named_once(section: Section, name: str, zero: str) -> None:
     for view in ("v0", "v3"):
         drawn = svg(figures(section)[name], view=view)
@@ -125,7 +125,7 @@ def test_gains_are_those_of_the_policies_and_the_table_has_all(result: Study, se
         assert [row["policy"] for row in own] == [row.policy for row in policies_shown(one)]
         for row in own:
             wanted = one.policy(row["policy"])
-            assert (row["gain"], row["score"]) == (near(wanted.over_english.value), near(wanted.score.value))
+            assert (row["gain"], row["score"]) == (near(wanted.over_fixed.value), near(wanted.score.value))
     assert len(figure.table.rows) == sum(len(one.policies) for one in result.analyses) > len(drawn)
 
 
@@ -234,7 +234,7 @@ def test_curves_are_those_of_the_analyses(result: Study, section: Section) -> No
                 (n, near(value)) for n, value in zip(curve.words, curve.regret, strict=True)
             ]
         (level,) = [row for row in rows(section, "words", "levels") if row["view"] == f"v{place}"]
-        assert level["regret"] == near(one.way("english").regret.value)
+        assert level["regret"] == near(one.way(one.fixed).regret.value)
 
 
 def test_without_curves_there_is_no_figure_of_them() -> None:
@@ -248,7 +248,7 @@ def test_tables_have_every_way_policy_decision_and_pair(result: Study, section: 
     found, main = tables(section), result.main
     ways = found[f"Ways of choosing one bridge, {MAIN}"]
     assert [(row["way"], row["regret"], row["fine"]) for row in named(ways)] == [
-        (one.way, one.regret.value, one.fine) for one in main.ways
+        (one.way, one.regret.value, one.fine.value) for one in main.ways
     ]
     assert all(isinstance(row["fine"], Share) and row["goes by"] for row in named(ways))
     policies = found[f"Direct, one bridge or several, {MAIN}"]

@@ -134,6 +134,7 @@ def why(result: Recommendation) -> str:
 def trust(result: Recommendation) -> str:
     """How reliable the way of choosing was where it could be checked."""
     from linguabridge.choosing.reliability import reliability
+    from linguabridge.study.fixed import BEST_FIXED
     from linguabridge.study.sets import DEVELOPMENT_SET, REPORTED_SET
 
     weights = str(result.identity.get("weights"))
@@ -147,13 +148,18 @@ def trust(result: Recommendation) -> str:
         REPORTED_SET: " that nothing was chosen on,",
         DEVELOPMENT_SET: ", all of them among those that the default was chosen on,",
     }.get(known.pair_set, ", some of them those that the default was chosen on,")
+    opponent = (
+        "the best fixed bridge (English, or where it is in the pair the one that did best elsewhere)"
+        if known.fixed == BEST_FIXED
+        else "always English (French or the next where English is in the pair)"
+    )
     lost = f"{number(known.regret[0])} MRR" if known.regret[0] > 0.0005 else "no measurable amount"
     against = (
         ""
         if result.chosen.is_fixed
         else (
-            f"; against always English (French or the next where English is in the pair) "
-            f"{number(known.over_english[0], sign=True)} {interval(*known.over_english[1:], sign=True)}"
+            f"; against {opponent} {number(known.over_fixed[0], sign=True)} "
+            f"{interval(*known.over_fixed[1:], sign=True)}"
         )
     )
     return (

@@ -23,7 +23,8 @@ class Reliability:
         pair_set: which these are (:mod:`linguabridge.study.sets`): nothing was chosen on reported ones, the default on
             those for development.
         regret: MRR lost against the best single bridge, with its 95 % interval.
-        over_english: MRR gained over always English, or French or the next where English is in the pair.
+        over_fixed: MRR gained over the fixed bridge.
+        fixed: which bridge that is: ``best-fixed`` or ``english``, as in a study.
     """
 
     model: str
@@ -32,7 +33,8 @@ class Reliability:
     pairs: int
     pair_set: str
     regret: tuple[float, float, float]
-    over_english: tuple[float, float, float]
+    over_fixed: tuple[float, float, float]
+    fixed: str
 
 
 def reliability(way: str, *, weights: str, bridge_words: str) -> Reliability | None:
@@ -76,5 +78,6 @@ def _of(body: dict[str, Any], way: str) -> Reliability | None:
         pairs=len(by_set[name]["pairs"]),
         pair_set=name,
         regret=three(row["regret"]),
-        over_english=three(row["over_english"]),
+        over_fixed=three(row["over_fixed"]),
+        fixed=by_set[name]["fixed"],
     )

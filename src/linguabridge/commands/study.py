@@ -162,7 +162,14 @@ def study(
 
 def show(result: Study, console: Console) -> None:
     """Print a study: words first, then the tables."""
-    from linguabridge.study.tables import curves_table, order_table, pairs_table, policies_table, ways_table
+    from linguabridge.study.tables import (
+        curves_table,
+        measures_table,
+        order_table,
+        pairs_table,
+        policies_table,
+        ways_table,
+    )
     from linguabridge.study.words import paragraphs
 
     console.print()
@@ -173,6 +180,7 @@ def show(result: Study, console: Console) -> None:
         ways_table(main),
         order_table(main),
         policies_table(main),
+        measures_table(result),
         curves_table(main),
         pairs_table(result),
     ):

@@ -177,11 +177,10 @@ def study_tables(result: Study) -> dict[str, pa.Table]:
     for one in result.analyses:
         about = {"pairs": one.name, "metric": one.metric}
         for way in one.ways:
-            for figure in ("regret", "over_english", "over_random", "over_reference", "tau"):
+            for figure in ("regret", "over_fixed", "over_random", "over_reference", "tau", "fine"):
                 ways.append({**about, "way": way.way, "figure": figure, **_estimate(getattr(way, figure))})
-            ways.append({**about, "way": way.way, "figure": "fine", "value": way.fine})
         for policy in one.policies:
-            for figure in ("score", "over_english", "over_direct", "regret"):
+            for figure in ("score", "over_fixed", "over_direct", "regret", "exact"):
                 value = _estimate(getattr(policy, figure))
                 policies.append({**about, "policy": policy.policy, "figure": figure, **value})
     measured = {"ranks": ranks_table(result.pairs), "hops": hops_table(result.pairs)}

@@ -86,7 +86,9 @@ def read_body(body: dict[str, Any]) -> tuple[Study, tuple[PairMeans, ...]]:
 def _check_analysis(one: Analysis, pairs: set[str]) -> None:
     if one.name not in SETS or one.metric not in METRICS or not set(one.pairs) <= pairs:
         raise ValueError(f"the analysis '{one.name}' by {one.metric} is of other pairs")
-    if not {ENGLISH, RANDOM} <= {way.way for way in one.ways} or DIRECT not in {row.policy for row in one.policies}:
+    if not {ENGLISH, RANDOM, one.fixed} <= {way.way for way in one.ways} or DIRECT not in {
+        row.policy for row in one.policies
+    }:
         raise ValueError("an analysis without English, a random bridge or direct")
     if any(len(curve.words) != len(curve.regret) for curve in one.curves):
         raise ValueError("a curve of other words")

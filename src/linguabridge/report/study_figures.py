@@ -13,19 +13,20 @@ from linguabridge.report.section import Choice, Figure, Share
 from linguabridge.report.study_body import views
 from linguabridge.report.theme import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
 from linguabridge.study.analysis import RANDOM, REFERENCE, Analysis
-from linguabridge.study.policies import ENGLISH, TRIED, PolicyResult
+from linguabridge.study.fixed import BEST_FIXED
+from linguabridge.study.policies import CHAIN_OR_HOP, ENGLISH, TRIED, PolicyResult
 from linguabridge.study.results import Study
 from linguabridge.study.sets import DEVELOPMENT_SET
-from linguabridge.study.words import SETS, TITLES, best_way
+from linguabridge.study.words import FIXED_IS, SETS, TITLES, best_way
 from linguabridge.words import interval, number, share
 
 _STEP = 20  # pixels for a way or a policy
 _WIDTH = 400
 _POLICIES = 15  # in the figure; the table has all
 
-_ENGLISH, _RANDOM, _REFERENCE, _OTHERS = "always English", "a random bridge", "the published measure", "other ways"
+_FIXED, _RANDOM, _REFERENCE, _OTHERS = "a fixed bridge", "a random bridge", "the published measure", "other ways"
 _WAYS = {
-    _ENGLISH: (ORANGE, "square"),
+    _FIXED: (ORANGE, "square"),
     _RANDOM: (PINK, "triangle-down"),
     _REFERENCE: (VERMILION, "triangle-up"),
     "the best on the pairs for development": (GREEN, "diamond"),
@@ -53,7 +54,7 @@ def regret_figure(result: Study) -> Figure:
     """What each way of choosing one bridge loses, the least on top."""
     best = best_way(result)
     marked = "the best on the pairs for development" if result.analysis(DEVELOPMENT_SET) else "the best way"
-    groups = {best: marked, ENGLISH: _ENGLISH, RANDOM: _RANDOM, REFERENCE: _REFERENCE}
+    groups = {best: marked, BEST_FIXED: _FIXED, ENGLISH: _FIXED, RANDOM: _RANDOM, REFERENCE: _REFERENCE}
     found: list[dict[str, Any]] = [
         {
             "view": f"v{place}",
@@ -62,12 +63,12 @@ def regret_figure(result: Study) -> Figure:
             "way": way.way,
             "title": TITLES.get(way.way, way.way),
             **_ends("regret", way.regret),
-            **_ends("english", way.over_english),
+            **_ends("fixed", way.over_fixed),
             **_ends("random", way.over_random),
-            "fine": measured(way.fine),
+            "fine": measured(way.fine.value),
             **(_ends("tau", way.tau) if way.tau else {"tau": None, "tau_low": None, "tau_high": None}),
-            "english_said": _said(way.over_english, sign=True),
-            "fine_said": share(way.fine),
+            "fixed_said": _said(way.over_fixed, sign=True),
+            "fine_said": share(way.fine.value),
             "tau_said": _said(way.tau) if way.tau else "–",
             "group": groups.get(way.way, _OTHERS),
         }
@@ -80,7 +81,7 @@ def regret_figure(result: Study) -> Figure:
         alt.Tooltip("regret:Q", title="regret"),
         alt.Tooltip("regret_low:Q", title="95 % interval from"),
         alt.Tooltip("regret_high:Q", title="to"),
-        alt.Tooltip("english_said:N", title="over always English"),
+        alt.Tooltip("fixed_said:N", title="over the fixed bridge"),
         alt.Tooltip("fine_said:N", title="fine"),
         alt.Tooltip("tau_said:N", title="Kendall's τ"),
     ]
@@ -94,9 +95,9 @@ def regret_figure(result: Study) -> Figure:
         ("regret", "regret"),
         ("from", "regret_low"),
         ("to", "regret_high"),
-        ("over English", "english"),
-        ("from", "english_low"),
-        ("to", "english_high"),
+        ("over fixed", "fixed"),
+        ("from", "fixed_low"),
+        ("to", "fixed_high"),
         ("over random", "random"),
         ("from", "random_low"),
         ("to", "random_high"),
@@ -113,7 +114,7 @@ def regret_figure(result: Study) -> Figure:
             "Regret: the score lost against the best bridge in hindsight, which is picked on half of the words and "
             "scored on the other; mean over pairs, with its 95 % interval over pairs and words. The less, the better. "
             "Intervals of two ways may overlap although one is surely better, as all are measured on the same words: "
-            "the table has what each gains over always English."
+            "the table has what each gains over the fixed bridge."
         ),
         spec=finished(chart, rows=found, zero=_ZERO),
         table=table_of(title, columns, [{**row, "fine": Share(row["fine"])} for row in found]),
@@ -122,7 +123,7 @@ def regret_figure(result: Study) -> Figure:
 
 
 def gain_figure(result: Study) -> Figure:
-    """What policies gain over always English: direct, one bridge, several, or one of these where it did better."""
+    """What policies gain over the fixed bridge: direct, one bridge, several, or one of these where it did better."""
     found = [
         {
             "view": f"v{place}",
@@ -130,7 +131,7 @@ def gain_figure(result: Study) -> Figure:
             "metric": one.metric,
             "policy": policy.policy,
             "kind": kind_of(policy.policy),
-            **_ends("gain", policy.over_english),
+            **_ends("gain", policy.over_fixed),
             **_ends("score", policy.score),
             **_ends("direct", policy.over_direct),
             **_ends("regret", policy.regret),
@@ -144,7 +145,7 @@ def gain_figure(result: Study) -> Figure:
     ]
     tooltip = [
         alt.Tooltip("policy:N", title="policy"),
-        alt.Tooltip("gain:Q", title="over always English"),
+        alt.Tooltip("gain:Q", title="over the fixed bridge"),
         alt.Tooltip("gain_low:Q", title="95 % interval from"),
         alt.Tooltip("gain_high:Q", title="to"),
         alt.Tooltip("score:Q", title="score"),
@@ -152,12 +153,12 @@ def gain_figure(result: Study) -> Figure:
         alt.Tooltip("regret_said:N", title="regret against all arms"),
     ]
     drawn = [row for row in found if row["shown"]]
-    chart = _dots("policy", "gain", "kind", _KINDS, drawn, tooltip, "gain, with 95 % interval", "always English")
+    chart = _dots("policy", "gain", "kind", _KINDS, drawn, tooltip, "gain, with 95 % interval", "the fixed bridge")
     columns = (
         ("pairs", "pairs"),
         ("metric", "metric"),
         ("policy", "policy"),
-        ("over English", "gain"),
+        ("over fixed", "gain"),
         ("from", "gain_low"),
         ("to", "gain_high"),
         ("score", "score"),
@@ -170,15 +171,16 @@ def gain_figure(result: Study) -> Figure:
         ("from", "regret_low"),
         ("to", "regret_high"),
     )
-    title = "What there is to gain over always English"
+    title = "What there is to gain over the fixed bridge"
     return Figure(
         name="gain",
         title=title,
         caption=(
-            "Mean score minus that of always English (French or the next where English is in the pair), with its "
-            "95 % interval over pairs and words. Chain: several bridges in one prompt. Vote: likelihoods of separate "
-            "prompts summed. Or direct: bridged only where it did better than direct on the other half of the words. "
-            "Tried: direct, English, english-or-hop and three in one prompt tried on the other half, the best taken. "
+            "Mean score minus that of the fixed bridge, with its 95 % interval over pairs and words. "
+            f"{FIXED_IS} Chain: several bridges in one prompt. Vote: likelihoods of separate prompts summed. Or "
+            "direct: bridged only where it did better than direct on the other half of the words. Tried: direct, "
+            "English, english-or-hop and three in one prompt tried on the other half, the best taken. Chain-or-hop: "
+            "three in one prompt; where English is in the pair, one by right words into the target. "
             "Shown are the best policies of each kind; the table has all."
         ),
         spec=finished(chart, rows=drawn, zero=_ZERO),
@@ -189,7 +191,7 @@ def gain_figure(result: Study) -> Figure:
 
 def kind_of(policy: str) -> str:
     """Of which kind a policy is, as the figure names it."""
-    if policy.endswith(_OR_DIRECT) or policy == TRIED:
+    if policy.endswith(_OR_DIRECT) or policy in (TRIED, CHAIN_OR_HOP):
         return _DECIDED
     if policy == DIRECT:
         return _DIRECTLY
@@ -198,7 +200,7 @@ def kind_of(policy: str) -> str:
 
 def policies_shown(one: Analysis) -> tuple[PolicyResult, ...]:
     """Direct, always English, chains and votes; the best of each kind; then the best of the rest, some 15 in all."""
-    always = {DIRECT, ENGLISH, RANDOM, REFERENCE, TRIED, f"{ENGLISH}{_OR_DIRECT}"}
+    always = {DIRECT, ENGLISH, BEST_FIXED, RANDOM, REFERENCE, TRIED, CHAIN_OR_HOP, f"{ENGLISH}{_OR_DIRECT}"}
     chosen = {row.policy for row in one.policies if row.policy in always or kind_of(row.policy) in (_CHAIN, _VOTE)}
     kinds: set[tuple[str, str]] = set()
     for row in one.policies:
@@ -219,6 +221,7 @@ def has_curves(result: Study) -> bool:
 
 _CURVES = {
     "hops": ("right words in both hops (hops)", BLUE, "circle", [1, 0]),
+    "second-hop": ("right words in the second hop (second-hop)", GREEN, "triangle-up", [2, 2]),
     "pilot": ("every bridge tried on the pair's own words (pilot)", VERMILION, "square", [6, 3]),
 }
 
@@ -239,7 +242,7 @@ def words_figure(result: Study) -> Figure:
         for n, value in zip(curve.words, curve.regret, strict=True)
     ]
     levels = [
-        {"view": f"v{place}", "regret": measured(one.way(ENGLISH).regret.value), "name": _ENGLISH}
+        {"view": f"v{place}", "regret": measured(one.way(one.fixed).regret.value), "name": "the fixed bridge"}
         for place, (_, one) in enumerate(views(result))
     ]
     looks = [look for look in _CURVES.values() if any(row["way"] == look[0] for row in found)]
@@ -283,8 +286,8 @@ def words_figure(result: Study) -> Figure:
         title=title,
         caption=(
             "Regret by the number of words that are looked at before a bridge is chosen: in each hop of each bridge, "
-            "or tried through every bridge, the best taken and scored on the other words. The dotted line is always "
-            "English, which looks at none."
+            "or tried through every bridge, the best taken and scored on the other words. The dotted line is the fixed "
+            f"bridge, which looks at none. {FIXED_IS}"
         ),
         spec=finished(chart, rows=found, levels=levels),
         table=table_of(title, columns, found),

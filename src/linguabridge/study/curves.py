@@ -26,27 +26,29 @@ class Curve:
     regret: tuple[float, ...]
 
 
-def hop_curve(
+def hop_curves(
     pairs: Sequence[MeasuredPair],
     draws: Draws,
     singles: Mapping[Pair, NDArray[np.int64]],
     oracle: Mapping[Pair, Statistic],
     seed: int,
 ) -> list[Curve]:
-    """Regret of choosing by hops on a few of their words, mean over draws of these."""
+    """Regret of choosing by both hops, and by the second alone, on a few of their words, mean over draws of these."""
     rng = np.random.default_rng(seed)
     counted = {(hop > 0).sum(axis=1).min() for one in pairs for hop in (one.first_hop, one.second_hop)}
     words = tuple(n for n in HOP_CURVE if n <= min(counted))
-    found = []
+    found: dict[str, list[float]] = {"hops": [], "second-hop": []}
     for n in words:
-        lost = []
+        lost: dict[str, list[float]] = {way: [] for way in found}
         for one in pairs:
             first, second = (_few(hop, n, rng) for hop in (one.first_hop, one.second_hop))
-            picks = picks_of(np.round(first * second, 9)).mean(axis=0)  # equal ones differ by rounding
-            statistic = minus(oracle[one.pair], gained(spread(one, singles[one.pair], picks)))
-            lost.append(draws.each(one.pair, statistic))
-        found.append(float(np.mean(lost)))
-    return [Curve("hops", words, tuple(found))] if words else []
+            for way, scores in (("hops", first * second), ("second-hop", second)):
+                picks = picks_of(np.round(scores, 9)).mean(axis=0)  # equal ones differ by rounding
+                statistic = minus(oracle[one.pair], gained(spread(one, singles[one.pair], picks)))
+                lost[way].append(draws.each(one.pair, statistic))
+        for way, some in lost.items():
+            found[way].append(float(np.mean(some)))
+    return [Curve(way, words, tuple(some)) for way, some in found.items()] if words else []
 
 
 def _few(hop: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -148,7 +148,8 @@ def read_study(folder: Path, cache: Cache | None = None, only: Sequence[Pair] = 
     body, pairs = read_folder(folder)
     if missing := sorted(set(only) - {one.pair for one in pairs}):
         raise InputError(f"The study in {folder} has no pair {':'.join(missing[0])}; it has {_listed(pairs)}.")
-    pairs = tuple(one for one in pairs if not only or one.pair in only)
+    everything = pairs  # some ways learn from pairs that are not analysed, too
+    pairs = tuple(one for one in everything if not only or one.pair in only)
     try:
         known = {f.name for f in dataclasses.fields(StudySettings)}
         asked = {name: value for name, value in body["settings"].items() if name in known}
@@ -159,7 +160,8 @@ def read_study(folder: Path, cache: Cache | None = None, only: Sequence[Pair] = 
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
     origin: dict[str, Any] = {name: body[name] for name in ("command", "versions") if name in body}
-    found = kept_analyses(pairs, seed=settings.seed, cache=cache or Cache(default_cache_dir()))
+    cache = cache or Cache(default_cache_dir())
+    found = kept_analyses(pairs, seed=settings.seed, cache=cache, everything=everything)
     return Study(body["model"], body["identity"], settings, pairs, found, origin)
 
 

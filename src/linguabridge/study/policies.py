@@ -18,6 +18,7 @@ from linguabridge.study.settings import VOTED
 
 ENGLISH = "english"
 TRIED, TRIED_CHAIN = "tried", "chain of 3"  # a few ways tried on half of the words, the best taken
+CHAIN_OR_HOP = "chain-or-hop"  # three in one prompt; where English is in the pair, one by right words into the target
 CHANCES = 1000  # draws of words, to say how often a decision is right
 
 
@@ -28,16 +29,19 @@ class PolicyResult:
     Attributes:
         policy: its name.
         score: mean.
-        over_english: gained over always English (French or the next where English is in the pair).
+        over_fixed: gained over the fixed bridge (:attr:`linguabridge.study.analysis.Analysis.fixed`).
         over_direct: gained over always direct.
         regret: lost against the best of all arms, direct, chains and votes included (cross-fitted oracle).
+        exact: share of greedy answers that equal a right word; None for a policy that decides on some of the words, for
+            votes, and where none were asked for.
     """
 
     policy: str
     score: Interval
-    over_english: Difference
+    over_fixed: Difference
     over_direct: Difference
     regret: Interval
+    exact: Interval | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ def several_bridges(pairs: Sequence[MeasuredPair], picks: Mapping[str, Picks]) -
         for n in sorted({number for some in arms.values() for number in some}):
             longest = {pair: some[max((m for m in some if m <= n), default=min(some))] for pair, some in arms.items()}
             found[f"{label} of {n}"] = {one.pair: only(one, longest[one.pair]) for one in pairs}
+    if FIXED_OR_HOP in picks and TRIED_CHAIN in found:
+        both = found[TRIED_CHAIN], picks[FIXED_OR_HOP]
+        found[CHAIN_OR_HOP] = {one.pair: both[one.with_english][one.pair] for one in pairs}
     return found
 
 

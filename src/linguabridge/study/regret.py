@@ -4,8 +4,9 @@ The best of many noisy arms looks better than it is. So the oracle is picked on 
 the other (cross-fitting), both ways and over many halvings; what is chosen is scored on the same half. All statistics
 are functions of the arms' means in two halves, which are drawn once for all of them.
 
-Intervals are over pairs. A pair's value is measured on its words, so what pairs differ by holds the noise of words,
-too; resampling words on top would count that twice. Only where there is a single pair, words are resampled.
+An interval is the wider, end by end, of two. One is over pairs; what pairs differ by holds the noise of their words,
+too, so resampling words on top would count that twice. But a few pairs may happen to agree better than their words
+allow; so the other is over words, the pairs being what they are. Of a single pair there is only the latter.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from linguabridge.paired import Difference, Interval, sign_flip_p
 Array = NDArray[np.float64]
 
 HALVINGS = 400  # for a point value
-SAMPLES = 2000  # of words, for an interval over those of a single pair
+SAMPLES = 400  # of words, for an interval over those
+SAMPLES_OF_ONE = 2000  # where that is all there is
+CUTS = 5  # of each sample of words in halves
 SCORES = (0.0, 1.0)  # what MRR and shares can be; an interval ends there
 DIFFERENCES = (-1.0, 1.0)  # what their differences can be, and correlations
 PAIR_SAMPLES = 100_000  # of pairs: of few pairs an end is a mean of few values, and must not depend on the seed
@@ -35,12 +38,12 @@ class Halves:
     Attributes:
         first: shape (draws, arms).
         second: likewise, of the other words.
-        share: of all words, those in the first half.
+        share: of all words, those in the first half; of all draws, or shape (draws, 1).
     """
 
     first: Array
     second: Array
-    share: float = 0.5
+    share: float | Array = 0.5
 
     @property
     def whole(self) -> Array:
@@ -48,25 +51,46 @@ class Halves:
         return np.asarray(np.round(self.share * self.first + (1 - self.share) * self.second, 9))
 
 
-def halves(values: Array, draws: int, rng: np.random.Generator, *, resample: bool) -> Halves:
+def halves(values: Array, draws: int, rng: np.random.Generator) -> Halves:
     """Cut a pair's words in halves at random.
 
     Args:
         values: of shape (arms, words).
         draws: how often.
         rng: of the cuts.
-        resample: draw the words of each half with replacement.
     """
     words = values.shape[1]
-    order = np.argsort(rng.random((draws, words)), axis=1)
+    first = _in_first_half(draws, words, rng)
     cut = words // 2
-    rows = np.arange(draws)[:, None] * words
-    found = []
-    for part in (order[:, :cut], order[:, cut:]):
-        at = np.take_along_axis(part, rng.integers(part.shape[1], size=part.shape), axis=1) if resample else part
-        times = np.bincount((rows + at).ravel(), minlength=draws * words).reshape(draws, words)
-        found.append(times @ values.T / part.shape[1])
-    return Halves(found[0], found[1], cut / words)
+    return Halves(first @ values.T / cut, (1 - first) @ values.T / (words - cut), cut / words)
+
+
+def drawn_halves(values: Array, samples: int, rng: np.random.Generator) -> Halves:
+    """Draw a pair's words with replacement, and cut each sample in halves :data:`CUTS` times.
+
+    All copies of a word are in the same half, or what is picked on one half would know the other.
+
+    Args:
+        values: of shape (arms, words).
+        samples: of words.
+        rng: of samples and cuts.
+
+    Returns:
+        ``samples`` × :data:`CUTS` draws, those of a sample one after the other.
+    """
+    words = values.shape[1]
+    times = rng.multinomial(words, np.full(words, 1 / words), size=samples).repeat(CUTS, axis=0)
+    first = times * _in_first_half(len(times), words, rng)
+    second = times - first
+    size = first.sum(axis=1, keepdims=True)
+    return Halves(first @ values.T / size, second @ values.T / (words - size), size / words)
+
+
+def _in_first_half(draws: int, words: int, rng: np.random.Generator) -> Array:
+    """1 for each word of the first half, shape (draws, words)."""
+    first = np.zeros((draws, words))
+    np.put_along_axis(first, np.argsort(rng.random((draws, words)), axis=1)[:, : words // 2], 1, axis=1)
+    return first
 
 
 # A statistic of one pair: halves in, a value a draw out.
@@ -142,17 +166,18 @@ class Draws:
         rng = np.random.default_rng(seed)
         self._seed = seed
         self.pairs = list(values)
-        self._halves = {pair: halves(one, HALVINGS, rng, resample=False) for pair, one in values.items()}
+        self._halves = {pair: halves(one, HALVINGS, rng) for pair, one in values.items()}
         n = len(self.pairs)
         self._shares = drawn_shares(n, rng)
-        self._resampled = halves(values[self.pairs[0]], SAMPLES, rng, resample=True) if n == 1 else None
+        samples = SAMPLES_OF_ONE if n == 1 else SAMPLES
+        self._drawn = {pair: drawn_halves(one, samples, rng) for pair, one in values.items()}
 
     def mean(
         self, statistics: Mapping[tuple[str, str], Statistic], within: tuple[float, float] = DIFFERENCES
     ) -> Interval:
         """Mean over the pairs, with a 95 % bootstrap interval.
 
-        It is over pairs (:func:`over_pairs`), or over the words of one pair that is alone.
+        It is over pairs (:func:`over_pairs`) or over words, whichever end lies farther out.
 
         Args:
             statistics: of each pair.
@@ -166,12 +191,26 @@ class Draws:
     def _mean(
         self, values: Array, statistics: Mapping[tuple[str, str], Statistic], within: tuple[float, float]
     ) -> Interval:
-        if self._resampled is None:
-            return over_pairs(values, self._shares, within)
-        drawn = statistics[self.pairs[0]](self._resampled)
         value = float(values.mean())
-        low, high = np.clip(value + np.quantile(drawn - drawn.mean(), [0.025, 0.975]), *within)
+        drawn = np.array([self._over_samples(pair, statistics[pair]) for pair in self.pairs])
+        if len(values) == 1:
+            low, high = value + np.quantile(drawn[0] - drawn[0].mean(), [0.025, 0.975])
+        else:
+            pairs = over_pairs(values, self._shares)
+            words = stats.norm.ppf(0.975) * np.sqrt(drawn.var(axis=1, ddof=1).sum()) / len(values)
+            low, high = min(pairs.low, value - words), max(pairs.high, value + words)
+        low, high = np.clip([low, high], *within)
         return Interval(value, float(low), float(high))
+
+    def _over_samples(self, pair: tuple[str, str], statistic: Statistic) -> Array:
+        """Value of one pair on each sample of its words, over cuts."""
+        return np.asarray(statistic(self._drawn[pair]).reshape(-1, CUTS).mean(axis=1))
+
+    def over_pairs(self, values: Array, within: tuple[float, float]) -> Interval:
+        """Mean of what is known of each pair, in order, with an interval over pairs alone; none of a single pair."""
+        if len(values) == 1:
+            return Interval(float(values[0]), *within)
+        return over_pairs(values, self._shares, within)
 
     def difference(self, statistics: Mapping[tuple[str, str], Statistic]) -> Difference:
         """:meth:`mean` of a difference, with the p-value of random signs of the pairs."""
@@ -217,7 +256,9 @@ def over_pairs(values: Array, shares: Array, within: tuple[float, float] = (-np.
     """
     n, value = len(values), float(values.mean())
     wider = stats.t.ppf(0.975, n - 1) / stats.norm.ppf(0.975) * np.sqrt(n / (n - 1))
-    low, high = np.clip(value + wider * np.quantile(shares @ values - value, [0.025, 0.975]), *within)
+    spread = np.quantile(shares @ values - value, [0.025, 0.975])
+    ends = np.round(value + wider * spread, 12)  # equal values have none
+    low, high = np.clip(ends, *within)
     return Interval(value, float(low), float(high))
 
 
@@ -249,6 +290,20 @@ def agreement(scores: Array, singles: NDArray[np.int64]) -> Statistic:
 def ceiling(singles: NDArray[np.int64]) -> Statistic:
     """Kendall's τ between the accuracies of two halves of the words, both of which are noisy."""
     return lambda one: np.nan_to_num(kendall(one.first[:, singles], one.second[:, singles]))
+
+
+def attainable(halves_agree: float) -> float:
+    """Kendall's τ that scores without noise of their own would have with accuracies on all words.
+
+    From the τ of two halves of the words: as Pearson's r of normal values (sin(π τ / 2), Greiner's relation), stepped
+    up to all words (Spearman and Brown), its root, and back. A rule of thumb: bridges are few, and their accuracies
+    hardly normal.
+
+    Args:
+        halves_agree: τ between the halves; below 0 counts as 0.
+    """
+    r = np.sin(np.pi / 2 * max(halves_agree, 0.0))
+    return float(2 / np.pi * np.arcsin(np.sqrt(2 * r / (1 + r))))
 
 
 def within_noise(values: Array) -> NDArray[np.bool_]:

@@ -79,8 +79,16 @@ def study(
     )
 
 
-def analyses(pairs: Sequence[MeasuredPair], *, seed: int) -> tuple[Analysis, ...]:
-    """Analyse pairs for development, the others, and all of them where there are both."""
+def analyses(
+    pairs: Sequence[MeasuredPair], *, seed: int, everything: Sequence[MeasuredPair] | None = None
+) -> tuple[Analysis, ...]:
+    """Analyse pairs for development, the others, and all of them where there are both.
+
+    Args:
+        pairs: to analyse.
+        seed: of the draws.
+        everything: pairs that ways may learn from; these for None.
+    """
     development = set(parse_pairs(DEVELOPMENT))
     sets = {
         DEVELOPMENT_SET: [one for one in pairs if one.pair in development],
@@ -90,21 +98,29 @@ def analyses(pairs: Sequence[MeasuredPair], *, seed: int) -> tuple[Analysis, ...
     if len(sets) > 1:
         sets[ALL_SET] = list(pairs)
     return tuple(
-        analyse(name, some, pairs, metric=metric, seed=seed) for metric in METRICS for name, some in sets.items()
+        analyse(name, some, everything or pairs, metric=metric, seed=seed)
+        for metric in METRICS
+        for name, some in sets.items()
     )
 
 
-def kept_analyses(pairs: Sequence[MeasuredPair], *, seed: int, cache: Cache) -> tuple[Analysis, ...]:
+def kept_analyses(
+    pairs: Sequence[MeasuredPair], *, seed: int, cache: Cache, everything: Sequence[MeasuredPair] | None = None
+) -> tuple[Analysis, ...]:
     """:func:`analyses`, from the cache where the same pairs were analysed by the same code before."""
     key = {
         "pairs": [digest(_content(one)) for one in pairs],
+        "learnt_from": [digest(_content(one)) for one in everything or pairs],
         "seed": seed,
         "computed_by": computed_by(
             "study/study.py", "study/sets.py", "study/analysis.py", "study/policies.py", "study/curves.py",
-            "study/picks.py", "study/regret.py", "study/settings.py", "choosing/combined.py", "paired.py",
+            "study/fixed.py", "study/picks.py", "study/regret.py", "study/settings.py", "choosing/combined.py",
+            "paired.py",
         ),
     }  # fmt: skip
-    found = cache.computed("study-analyses", key, lambda: ({}, {"analyses": plain(analyses(pairs, seed=seed))}))
+    found = cache.computed(
+        "study-analyses", key, lambda: ({}, {"analyses": plain(analyses(pairs, seed=seed, everything=everything))})
+    )
     return tuple(rebuilt(Analysis, one) for one in found.facts["analyses"])
 
 

@@ -6,11 +6,15 @@ import numpy as np
 from rich.table import Table
 
 from linguabridge.check import CHAINED, DIRECT
+from linguabridge.settings import FIXED_OR_HOP
 from linguabridge.study.analysis import Analysis
-from linguabridge.study.policies import ENGLISH, TRIED
+from linguabridge.study.fixed import BEST_FIXED
+from linguabridge.study.measured import MeasuredPair
+from linguabridge.study.policies import CHAIN_OR_HOP, ENGLISH, TRIED, TRIED_CHAIN
+from linguabridge.study.regret import attainable
 from linguabridge.study.results import Study
 from linguabridge.study.settings import DEVELOPMENT, parse_pairs
-from linguabridge.study.words import TITLES, counted_pairs, signed, with_interval
+from linguabridge.study.words import FIXED_IS, NOT_SHOWN, TITLES, counted_pairs, marked, signed, with_interval
 from linguabridge.tables import new_table
 from linguabridge.words import number, share
 
@@ -20,20 +24,19 @@ _POLICIES = 12  # rows
 def ways_table(one: Analysis) -> Table:
     """All ways of choosing one bridge, the least regret first."""
     table = new_table(f"Ways of choosing one bridge, on {counted_pairs(one)} ({one.metric})")
-    for name in ("way", "regret", "over English", "fine"):
+    for name in ("way", "regret", "over fixed", "fine"):
         table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
     for way in one.ways:
         table.add_row(
             way.way,
             with_interval(way.regret),
-            signed(way.over_english),
-            share(way.fine),
+            marked(way.over_fixed),
+            share(way.fine.value),
         )
     table.caption = (
         "In brackets: 95 % intervals. regret: lost against the best bridge, picked on half of the words and scored on "
-        f"the other ({number(one.oracle.value)} on average). over English: gained over always English, or the first of "
-        "French, Spanish and Portuguese where English is in the pair. fine: pairs whose pick is the best or not shown "
-        "to be worse."
+        f"the other ({number(one.oracle.value)} on average). over fixed: gained over the fixed bridge. {FIXED_IS} "
+        f"fine: pairs whose pick is the best or not shown to be worse. {NOT_SHOWN}"
     )
     return table
 
@@ -46,12 +49,13 @@ def order_table(one: Analysis) -> Table:
     for way in one.ways:
         table.add_row(
             way.way,
-            signed(way.over_random),
+            marked(way.over_random),
             signed(way.tau) if way.tau else "–",
         )
     table.caption = (
         "In the order above. τ: Kendall's, of a way's scores with the measured accuracies of all bridges; two halves "
-        f"of the words agree by {signed(one.ceiling)}."
+        f"of the words agree by {signed(one.ceiling)}; scores without noise of their own could agree with all words by "
+        f"about {number(attainable(one.ceiling.value))}. {NOT_SHOWN}"
     )
     return table
 
@@ -59,9 +63,9 @@ def order_table(one: Analysis) -> Table:
 def policies_table(one: Analysis) -> Table:
     """Direct, single bridges, chains and votes, the best first."""
     table = new_table(f"Direct, one bridge or several, on {counted_pairs(one)} ({one.metric})")
-    for name in ("policy", "score", "over English", "over direct"):
+    for name in ("policy", "score", "over fixed", "over direct"):
         table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
-    always = {"direct", "english", "english or direct", "random", TRIED}
+    always = {DIRECT, ENGLISH, f"{ENGLISH} or direct", BEST_FIXED, "random", TRIED}
     shown = [
         row
         for place, row in enumerate(one.policies)
@@ -71,15 +75,39 @@ def policies_table(one: Analysis) -> Table:
         table.add_row(
             row.policy,
             number(row.score.value),
-            signed(row.over_english),
-            signed(row.over_direct),
+            marked(row.over_fixed),
+            marked(row.over_direct),
         )
     table.caption = (
         "chain: several bridges in one prompt, two where source and target are among the four fixed ones. vote: "
         "likelihoods of separate prompts summed. or direct: bridged only where it did better than direct on the other "
         "half of the words. tried: direct, English, english-or-hop and chain of 3 tried on the other half, the best "
-        "taken."
+        "taken. chain-or-hop: chain of 3; where English is in the pair, right words into the target. "
+        f"{NOT_SHOWN}"
     )
+    return table
+
+
+def measures_table(result: Study) -> Table:
+    """The policies that are spoken of, by other measures than the mean reciprocal rank."""
+    main = result.main
+    by_first = result.analysis(main.name, "P@1")
+    assert by_first is not None
+    table = new_table(f"By other measures, on {counted_pairs(main)}")
+    for name in ("policy", "P@1", "over fixed", "over direct", "exact"):
+        table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
+    spoken = (TRIED, CHAIN_OR_HOP, FIXED_OR_HOP, TRIED_CHAIN, BEST_FIXED, ENGLISH, DIRECT)
+    for row in sorted(by_first.policies, key=lambda one: -one.score.value):
+        if row.policy in spoken:
+            exact = main.policy(row.policy).exact
+            table.add_row(
+                row.policy,
+                number(row.score.value),
+                marked(row.over_fixed),
+                marked(row.over_direct),
+                share(exact.value) if exact else "–",
+            )
+    table.caption = f"P@1: ranked first among ten. exact: greedy answers that equal a right word. {NOT_SHOWN}"
     return table
 
 
@@ -94,8 +122,8 @@ def curves_table(one: Analysis) -> Table:
         known = dict(zip(curve.words, curve.regret, strict=True))
         table.add_row(curve.way, *(number(known[n]) if n in known else "" for n in sizes))
     table.caption = (
-        "hops: right words in both hops, each on so many words. pilot: every bridge tried on so many words, "
-        "the best taken, scored on the others."
+        "hops: right words in both hops, each on so many words. second-hop: in the second alone. pilot: every bridge "
+        "tried on so many words, the best taken, scored on the others."
     )
     return table
 
@@ -121,14 +149,24 @@ def pairs_table(result: Study) -> Table:
             f"{number(mean[best])} ({best})",
             f"{number(mean[chain])} ({chain})" if chain else "–",
             str(one.n_copied),
-            *([share(float(one.exact[one.arms.index(DIRECT)].mean()))] if exact else []),
+            *([_exact(one)] if exact else []),
         )
     table.caption = (
         "set: dev, those that ways were made and chosen on; new, that nothing was chosen on. English: or French, or "
         "the next. The best bridge is picked on the very words it is scored on, and flattered by that. copies: words "
         "left out because some bridge's word already is the answer."
-    ) + (" exact: greedy answers that are right, directly." if exact else "")
+    ) + (
+        " exact: greedy answers that are right, directly, and through the bridge that has most of them."
+        if exact
+        else ""
+    )
     return table
+
+
+def _exact(one: MeasuredPair) -> str:
+    shares = {arm: float(row.mean()) for arm, row in zip(one.arms, one.exact, strict=True)}
+    best = max(one.candidates, key=shares.__getitem__)
+    return f"{share(shares[DIRECT])}, {share(shares[best])}" + (f" ({best})" if shares[best] else "")
 
 
 def titles_table() -> Table:
