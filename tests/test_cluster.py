@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import os
 import re
 import signal
@@ -26,7 +27,7 @@ from linguabridge.cache import Cache
 from linguabridge.cache_care.checking import verify
 from linguabridge.cache_care.contents import read_contents
 from linguabridge.cluster import workers as workers_module
-from linguabridge.cluster.connection import connected
+from linguabridge.cluster.connection import _start_local, connected
 from linguabridge.cluster.options import ClusterOptions, Shares, shares
 from linguabridge.cluster.worker import Worker
 from linguabridge.cluster.workers import Workers, device_there
@@ -36,6 +37,7 @@ from linguabridge.languages import parse
 from linguabridge.measure import Measurements
 from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
 from linguabridge.neurons import NeuronSet
+from linguabridge.parts import shares_each
 from linguabridge.profile import summed
 from linguabridge.progress import Reporter
 from linguabridge.prompts import WORD
@@ -535,6 +537,51 @@ def test_cluster_that_does_not_answer_is_said_soon(address: str, monkeypatch: py
     with pytest.raises(ClusterError, match=f"No Ray cluster answers {where}: start one with `ray start --head`"):
         connected(ClusterOptions(address))
     assert time.monotonic() - began < 10
+
+
+def test_local_cluster_that_is_not_on_the_loopback_is_ended() -> None:
+    ray = mock.Mock(__version__="9.9")
+    ray.nodes.return_value = [{"NodeManagerAddress": "127.0.0.1"}]
+    _start_local(ray)
+    ray.shutdown.assert_not_called()
+    ray.nodes.return_value = [{"NodeManagerAddress": "192.168.0.7"}]
+    with pytest.raises(
+        ClusterError, match=r"^Ray 9\.9 listens at 192\.168\.0\.7 and not on the loopback alone.*: install"
+    ):
+        _start_local(ray)
+    ray.shutdown.assert_called_once_with()
+
+
+@pytest.mark.parametrize(
+    ("workers", "texts", "most", "expected"),
+    [
+        (8, 1, 99, 8),
+        (8, 2, 99, 4),
+        (8, 5, 99, 3),
+        (8, 8, 99, 1),
+        (8, 100, 99, 1),
+        (2, 1, 1, 1),
+        (4, 3, 2, 1),
+        (1, 1, 9, 1),
+    ],
+)
+def test_texts_are_cut_in_shares_for_all_workers(workers: int, texts: int, most: int, expected: int) -> None:
+    assert shares_each(workers, texts, most) == expected
+
+
+def test_shares_end_sooner_than_one_text_a_worker() -> None:
+    def ends(workers: int, texts: int, shares: int) -> float:
+        """When the last of them ends, each given to the worker that is free first."""
+        free = [0.0] * workers
+        for _ in range(texts * shares):
+            heapq.heapreplace(free, free[0] + 1 / shares + 0.05)
+        return max(free)
+
+    for workers in range(1, 17):
+        for texts in range(1, 33):
+            found = ends(workers, texts, shares_each(workers, texts, 99))
+            assert found <= ends(workers, texts, max(1, workers // texts)) + 1e-9
+            assert found <= 1.35 * (texts / workers + 0.05 * max(1, texts / workers)) + 0.15
 
 
 def test_missing_ray_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

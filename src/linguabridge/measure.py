@@ -20,7 +20,7 @@ from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, dige
 from linguabridge.errors import ClusterError
 from linguabridge.model import LazyModel
 from linguabridge.neurons import NeuronSet, NeuronSpace
-from linguabridge.parts import Shares, planned
+from linguabridge.parts import Shares, planned, shares_each
 from linguabridge.profile import BlockedProfile, LanguageProfile, check_read, summed
 from linguabridge.progress import Reporter, SayingOnly, Step, nothing
 from linguabridge.prompts import Ending
@@ -342,7 +342,7 @@ class Measurements:
         return len(self.model.workers) if self._spread else 1
 
     def _parts_of_text(self, tokens: int) -> int:
-        """In how many shares to read a text: as many as there are workers for it, each of a window at least."""
+        """In how many shares to read a text, each of a window at least."""
         if not self._spread:
             return 1
         import torch
@@ -350,7 +350,7 @@ class Measurements:
         from linguabridge.batches import window
 
         device = torch.device("cpu" if self.model.computes[0] == "cpu" else "cuda")
-        return max(1, min(self._workers // self._companions, -(-tokens // window(device))))
+        return shares_each(self._workers, self._companions, -(-tokens // window(device)))
 
     def _at_once(
         self,

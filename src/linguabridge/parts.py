@@ -31,6 +31,26 @@ def planned(order: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
         yield part
 
 
+_ENCODING = 0.05  # of what a text takes: each share of it encodes it whole
+
+
+def shares_each(workers: int, texts: int, most: int) -> int:
+    """In how many shares to read each of several texts, so that none of the workers is idle for long.
+
+    All shares are taken to last equally long; of what ends soonest, the fewest.
+
+    Args:
+        workers: that answer at the same time.
+        texts: that are asked about at the same time.
+        most: shares that a text can have.
+    """
+
+    def lasts(shares: int) -> float:
+        return -(-texts * shares // workers) * (1 / shares + _ENCODING)
+
+    return min(range(1, max(1, min(workers, most)) + 1), key=lasts)
+
+
 class Shares:
     """What is known of a question that several workers answer a share of: kept until the whole answer is.
 

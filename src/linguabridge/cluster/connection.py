@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 
@@ -72,8 +74,11 @@ def _in_a_lasting_thread(start: Callable[[], None]) -> None:
 def _start_local(ray: Any) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # On Linux, Ray takes the machine's address in the network even for a cluster of this machine alone, and listens
-    # there; with this switch, which it has for other systems, it takes the loopback.
-    with mock.patch("ray._private.ray_constants.ENABLE_RAY_CLUSTER", new=False):
+    # there; with this switch, which it has for other systems, it takes the loopback. It is none of Ray's promises, so
+    # what came of it is looked at.
+    constants = getattr(getattr(ray, "_private", None), "ray_constants", None)
+    switch = mock.patch.object(constants, "ENABLE_RAY_CLUSTER", new=False, create=True) if constants else nullcontext()
+    with switch:
         ray.init(
             address=LOCAL,
             _node_ip_address="127.0.0.1",
@@ -82,6 +87,15 @@ def _start_local(ray: Any) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
+    for node in ray.nodes():
+        address = str(node["NodeManagerAddress"])
+        if not ipaddress.ip_address(address).is_loopback:
+            ray.shutdown()
+            raise ClusterError(
+                f"Ray {ray.__version__} listens at {address} and not on the loopback alone, so --ray local is not "
+                "safe with it: install the version that constraints.txt names, or start a cluster yourself with `ray "
+                "start --head` and give --ray auto."
+            )
 
 
 def nodes(ray: Any) -> list[dict[str, float]]:
