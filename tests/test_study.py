@@ -26,10 +26,11 @@ from linguabridge.measure import Measurements
 from linguabridge.model import ModelOptions, load_model, open_model
 from linguabridge.model_files import find_model
 from linguabridge.prompts import WORD
-from linguabridge.study.files import check_folder, read_study, write_folder
+from linguabridge.study.files import check_folder, read_folder, read_study, write_folder
 from linguabridge.study.measured import gather_evidence, materials
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings, parse_candidates, parse_pairs
+from linguabridge.study.shipped import shipped_studies
 from linguabridge.study.study import study
 from test_recommend import write_lexicon
 
@@ -292,6 +293,36 @@ def test_options_that_would_do_nothing_beside_from_are_refused(
     ended = run("study", "--from", "gemma-3-270m-dictionary", *options)
     assert ended.code == 2
     assert f"so {options[0]} would do nothing: leave it out" in " ".join(ended.err.split())
+
+
+def test_tables_of_distances_are_ways_of_choosing_too(run: Callable[..., Ended], tmp_path: Path) -> None:
+    body, pairs = read_folder(shipped_studies()["gemma-3-270m-own"])
+    codes = sorted({code for one in pairs for code in (one.source, one.target, *one.candidates)})
+    rng = np.random.default_rng(1)
+    table = rng.uniform(0.1, 1, (len(codes), len(codes)))
+    table = (table + table.T) * (1 - np.eye(len(codes)))
+    rows = [
+        "\t".join(["", *codes]),
+        *("\t".join([code, *map(str, row)]) for code, row in zip(codes, table, strict=True)),
+    ]
+    file = tmp_path / "kin.tsv"
+    file.write_text("\n".join(rows))
+    ended = run("study", "--from", "gemma-3-270m-own", "--distances", str(file), "--json", "-")
+    assert ended.code == 0, ended.err
+    at = codes.index
+    scores = []
+    for one in pairs:
+        nearest = min(
+            one.candidates, key=lambda code: table[at(code), at(one.source)] + table[at(code), at(one.target)]
+        )
+        scores.append((1 / one.ranks[one.arms.index(nearest)]).mean())
+    policies = json.loads(ended.out)["analyses"][0]["policies"]
+    found = next(one for one in policies if one["policy"] == "kin")
+    assert found["score"]["value"] == pytest.approx(np.mean(scores))
+    taken = tmp_path / "cka.tsv"
+    taken.write_text(file.read_text())
+    assert "rename it" in run("study", "--from", "gemma-3-270m-own", "--distances", str(taken)).err
+    assert "name it with --from" in run("study", "--distances", str(file)).err
 
 
 def test_the_command_writes_a_study_and_analyses_it_again(

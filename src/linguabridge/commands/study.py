@@ -73,6 +73,13 @@ def study(
             metavar="STUDY",
         ),
     ] = None,
+    distances: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="With --from: a table of distances between languages, such as URIEL's, as one more way of choosing: "
+            "the nearest to source and target. TSV or CSV; may be repeated."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -118,10 +125,12 @@ def study(
             )
         from linguabridge.study.files import check_folder, find_study, read_study
 
-        result = read_study(find_study(again), only=parse_pairs(pairs or ()))
+        result = read_study(find_study(again), only=parse_pairs(pairs or ()), distances=tuple(distances or ()))
         if out:
             check_folder(out, result.model, result.settings)
     else:
+        if distances:
+            raise InputError("--distances is for a study that is measured: name it with --from.")
         settings = StudySettings(
             pairs=parse_pairs(pairs or (*DEVELOPMENT, *REPORTED)),
             words=words,

@@ -18,7 +18,9 @@ from linguabridge.cache import Cache, default_cache_dir, write_atomically
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain, refuse_another, write_json
+from linguabridge.languages import parse
 from linguabridge.paths import exists
+from linguabridge.spectrum.distances import read_distances
 from linguabridge.study.measured import MeasuredPair, Pair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings
@@ -134,20 +136,25 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]
     return body, pairs
 
 
-def read_study(folder: Path, cache: Cache | None = None, only: Sequence[Pair] = ()) -> Study:
+def read_study(
+    folder: Path, cache: Cache | None = None, only: Sequence[Pair] = (), distances: Sequence[Path] = ()
+) -> Study:
     """Read a study back and analyse its ranks anew.
 
     Args:
         folder: of the study.
         cache: where analyses are kept; the user's cache folder by default.
         only: codes of the pairs to analyse; all for none.
+        distances: tables of distances between languages, such as URIEL's; each is one more way of choosing, under the
+            file's name: the candidate nearest to source and target on average.
 
     Raises:
-        InputError: as :func:`read_folder`, or a pair is not in the study.
+        InputError: as :func:`read_folder`, a pair is not in the study, or a table cannot be used.
     """
     body, pairs = read_folder(folder)
     if missing := sorted(set(only) - {one.pair for one in pairs}):
         raise InputError(f"The study in {folder} has no pair {':'.join(missing[0])}; it has {_listed(pairs)}.")
+    pairs = tuple(_with_distances(one, distances) for one in pairs)
     everything = pairs  # some ways learn from pairs that are not analysed, too
     pairs = tuple(one for one in everything if not only or one.pair in only)
     try:
@@ -163,6 +170,18 @@ def read_study(folder: Path, cache: Cache | None = None, only: Sequence[Pair] = 
     cache = cache or Cache(default_cache_dir())
     found = kept_analyses(pairs, seed=settings.seed, cache=cache, everything=everything)
     return Study(body["model"], body["identity"], settings, pairs, found, origin)
+
+
+def _with_distances(one: MeasuredPair, files: Sequence[Path]) -> MeasuredPair:
+    """A pair with one way of choosing more for each table of distances."""
+    found = dict(one.scores)
+    for file in files:
+        if file.stem in {*found, *WAYS}:
+            raise InputError(f"{file} is named like another way of choosing, {file.stem}: rename it.")
+        languages = [parse(code) for code in (one.source, one.target, *one.candidates)]
+        to_source, to_target = read_distances(file, languages)[:2, 2:]
+        found[file.stem] = tuple((-(to_source + to_target) / 2).tolist())
+    return dataclasses.replace(one, scores=found)
 
 
 def _listed(pairs: Sequence[MeasuredPair]) -> str:
