@@ -296,7 +296,7 @@ def test_options_that_would_do_nothing_beside_from_are_refused(
 
 
 def test_tables_of_distances_are_ways_of_choosing_too(run: Callable[..., Ended], tmp_path: Path) -> None:
-    body, pairs = read_folder(shipped_studies()["gemma-3-270m-own"])
+    _, pairs = read_folder(shipped_studies()["gemma-3-270m-own"])
     codes = sorted({code for one in pairs for code in (one.source, one.target, *one.candidates)})
     rng = np.random.default_rng(1)
     table = rng.uniform(0.1, 1, (len(codes), len(codes)))
