@@ -42,11 +42,13 @@ def ask_through(engine: Engine, source: Language, target: Language, text: str, b
         bridges: languages on the way; none for a direct translation.
 
     Raises:
-        InputError: there is no text.
+        InputError: there is no text, or it holds halves of characters.
     """
     text = one_line(text)
     if not text:
         raise InputError("There is no text to ask about: give it after the languages, or - to read standard input.")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):  # as a terminal of another encoding gives it
+        raise InputError("The text is not UTF-8; convert it first, or pipe it in and give - for it.")
     words = is_one_word(text, spaced=source.spaced)
     steps = [Said(source, text)]
     prompts = []

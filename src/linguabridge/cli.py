@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -84,6 +85,10 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _State.debug = "--debug" in sys.argv  # wherever it stands
     sys.argv = [word for word in sys.argv if word != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
+            # Names of languages, and paths, hold signs that not every terminal's encoding has.
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             # Names wrong usage itself; typer brings its own click, whose exceptions have no public name.

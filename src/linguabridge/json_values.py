@@ -36,6 +36,19 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def storable(value: Any) -> Any:
+    r"""A plain value with every text as valid UTF-8.
+
+    Half a character (a lone surrogate), as paths of other encodings and broken answers of models hold it, has no place
+    there; it becomes ``\\udc80``, so that it can be seen and nothing else is lost.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {storable(key): storable(one) for key, one in value.items()}
+    return [storable(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
 def refuse_another(
     path: Path, kind: str, asked: Mapping[str, Any], asked_of: Callable[[Any], Mapping[str, Any]]
 ) -> None:
@@ -52,8 +65,9 @@ def refuse_another(
     """
     if not path.exists():
         return
+    asked = storable(asked)  # as it is written
     try:
-        there = asked_of(json.loads(path.read_text("utf-8")))
+        there = storable(asked_of(json.loads(path.read_text("utf-8"))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is no {kind} and would be overwritten; choose another folder with --out.") from error
     other = sorted(key for key in {*there, *asked} if there.get(key) != asked.get(key))
@@ -64,11 +78,16 @@ def refuse_another(
         )
 
 
+def json_text(body: Mapping[str, Any], *, ascii_only: bool = False) -> str:
+    """A body as the text of a JSON file."""
+    return json.dumps(storable(body), ensure_ascii=ascii_only, indent=1, allow_nan=False) + "\n"
+
+
 def write_json(file: Path, body: dict[str, Any]) -> None:
     """Write a whole JSON file, or nothing."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, (json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(file, json_text(body).encode())
     except OSError as error:
         raise InputError(
             f"{file} cannot be written ({error.strerror}); choose another place with --out or --json."

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from linguabridge.engines.engine import Engine
     from linguabridge.languages import Language
 
+_LONGEST = 1_000_000  # bytes read from standard input; no model reads as much
+
 
 def ask(
     source: Annotated[
@@ -70,7 +72,7 @@ def ask(
     bridges = _bridges(bridge, s, t)
     check_endpoint(endpoint, endpoint_model)
     if text == "-":
-        text = sys.stdin.read()
+        text = _standard_input()
     if not text.strip():
         raise InputError("There is no text to ask about: give it after the languages, or - to read standard input.")
     from linguabridge.asking import ask_through
@@ -129,6 +131,24 @@ def ask(
         console.print(f"The model gave no {' or '.join(missing)} text, so that step was left out.")
     names = " → ".join(one.name for one in bridges) or "none"
     console.print(f"Bridge: {names} ({why}). Whether it helps, `linguabridge evaluate {s.code}:{t.code}` measures.")
+
+
+def _standard_input() -> str:
+    """The text on standard input, UTF-8 as all texts are."""
+    if sys.stdin is None:
+        raise InputError("Standard input is closed; give the text after the languages, or pipe one in.")
+    try:
+        content = sys.stdin.buffer.read(_LONGEST + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"Standard input cannot be read ({error.strerror}); give the text after the languages."
+        ) from error
+    except ValueError as error:
+        raise InputError("What standard input holds is not UTF-8 text; convert it first.") from error
+    if len(content) > _LONGEST:
+        raise InputError(f"Standard input holds more than {_LONGEST:,} bytes; ask about a shorter text.")
+    return text
 
 
 def _bridges(bridge: str | None, source: Language, target: Language) -> tuple[Language, ...] | None:

@@ -103,7 +103,7 @@ def clear_cache(
     if chosen.leftovers:
         _say(console, f"  of no use: {len(chosen.leftovers):,}, {decimal(sum(one.size for one in chosen.leftovers))}")
     if not yes:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise InputError("Nothing was removed, for nobody can be asked here: add --yes to remove it.")
         if not typer.confirm("Remove it?"):
             _say(console, "Nothing was removed.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linguabridge.errors import InputError
-from linguabridge.json_values import KNOWN_BY, write_json
+from linguabridge.json_values import KNOWN_BY, json_text, write_json
 from linguabridge.paths import exists, is_dir
 from linguabridge.progress import PROGRESS
 
@@ -119,4 +119,6 @@ def write_or_print(json_file: Path | None, body: dict[str, Any]) -> bool:
 
 def print_json(body: dict[str, Any]) -> None:
     """Write JSON, and nothing else, to standard output."""
-    sys.stdout.write(json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    # Where standard output is not UTF-8, what it lacks would be replaced by what is no JSON.
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    sys.stdout.write(json_text(body, ascii_only=not encoding.startswith("utf")))

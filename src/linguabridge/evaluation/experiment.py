@@ -209,7 +209,8 @@ def ending_for(texts: Sequence[str], *, words: bool) -> Ending:
     """When the translation of each of these texts is whole."""
     if words:
         return WORD
-    longest = max((len(text.encode()) for text in texts), default=0)
+    # Surrogates are let through: models and servers answer with halves of characters.
+    longest = max((len(text.encode("utf-8", "surrogatepass")) for text in texts), default=0)
     return Ending(("\n",), min(_LONGEST_LINE, _MORE_TOKENS + longest // 3))
 
 

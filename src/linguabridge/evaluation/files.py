@@ -28,7 +28,7 @@ from linguabridge.errors import InputError
 from linguabridge.evaluation.results import Evaluation, Result, Row
 from linguabridge.evaluation.settings import ORACLE
 from linguabridge.evaluation.statistics import verdict
-from linguabridge.json_values import plain
+from linguabridge.json_values import plain, storable
 
 SUMMARY, ITEMS, MANIFEST = "summary.json", "items.parquet", "manifest.json"
 UNFINISHED = "unfinished"  # folder in the folder of a run that goes on: its results so far, in the same files
@@ -213,7 +213,7 @@ def _with_verdicts(result: Result) -> dict[str, Any]:
 
 def items_table(rows: Sequence[Row]) -> pa.Table:
     """A row for each item in each arm; columns as in docs/evaluate.md."""
-    columns = [pa.array([_storable(getattr(row, field.name)) for row in rows], type=field.type) for field in SCHEMA]
+    columns = [pa.array([storable(getattr(row, field.name)) for row in rows], type=field.type) for field in SCHEMA]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
@@ -221,15 +221,6 @@ def _parquet(rows: Sequence[Row]) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(items_table(rows), buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def _storable(value: Any) -> Any:
-    """A plain value with every text as valid UTF-8."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, Mapping):
-        return {_storable(key): _storable(one) for key, one in value.items()}
-    return [_storable(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _json_value(value: Any) -> Any:
@@ -242,7 +233,7 @@ def _json_value(value: Any) -> Any:
             return [finite(inner) for inner in one]
         return None if isinstance(one, float) and not math.isfinite(one) else one
 
-    return finite(_storable(plain(value)))
+    return finite(storable(plain(value)))
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
