@@ -14,7 +14,9 @@
 
 Packages that are compared with: ``pip install '.[bench]'``. A figure whose package or data is missing is said to be not
 measured. Beside figures whose operations can be counted stand the operations a second that were achieved, and those of
-matrix products alone of the same sizes (bench/flops.py). ``--quick`` runs everything in small, on a tiny random model.
+matrix products alone of the same sizes (bench/flops.py), and the bytes that had to be moved a second beside those of a
+plain copy (bench/moved.py). The JSON is written anew after each figure: a run that is killed keeps those it has.
+``--quick`` runs everything in small, on a tiny random model.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ from rich.table import Table
 from bench import again, growth, harness, kernels, likelihood, memory, overhead, peers, reading, workers
 from bench.setting import ROOT, Setting
 from bench.table import NotMeasured, Row
-from linguabridge.cache import versions
+from linguabridge.cache import versions, write_atomically
 from linguabridge.hardware import set_threads
 
 _MET = {None: "", True: "yes", False: "no"}
@@ -120,14 +122,17 @@ def main() -> None:
                 result = FIGURES[name].measure(setting)
                 rows += result.rows(name) if isinstance(result, NotMeasured) else FIGURES[name].rows(result)
                 results[name] = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+                write(chosen.json, results, rows, chosen.quick)
     if not console.is_terminal:
         console = Console(width=200)  # a file has no width of its own
     console.print(shown(rows, chosen.quick))
-    about = {"quick": chosen.quick, "threads": torch.get_num_threads(), "versions": versions()}
-    table = [asdict(row) for row in rows]
-    chosen.json.write_text(
-        json.dumps({**results, "table": table, **about}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+
+
+def write(file: Path, results: Mapping[str, Any], rows: Sequence[Row], quick: bool) -> None:
+    """Write the figures that there are, in place of fewer."""
+    about = {"quick": quick, "threads": torch.get_num_threads(), "versions": versions()}
+    whole = {**results, "table": [asdict(row) for row in rows], **about}
+    write_atomically(file, (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -30,12 +30,16 @@ NOISE = 0.1  # what a fit to times of a machine that does other things, too, may
 
 @dataclass(frozen=True)
 class Growth:
-    """One exponent: of the medians, with those of each repeat as its spread."""
+    """One exponent: of the medians, with those of each repeat as its spread, and that of the last two sizes alone.
+
+    What does not grow hides least in the last two sizes; two times are all that their slope rests on.
+    """
 
     of: str
     sizes: tuple[int, ...]
     seconds: tuple[float, ...]
     exponent: float
+    last_slope: float
     spread: Repeats
     goal: float
     noise: float = NOISE
@@ -96,7 +100,7 @@ def growth(
     measured = in_turns(works, n_repeats)
     seconds = tuple(repeats(column).median for column in zip(*measured, strict=True))
     spread = repeats(exponent(sizes, one) for one in measured)
-    return Growth(of, sizes, seconds, exponent(sizes, seconds), spread, goal)
+    return Growth(of, sizes, seconds, exponent(sizes, seconds), exponent(sizes[-2:], seconds[-2:]), spread, goal)
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
@@ -121,7 +125,7 @@ def rows(one: Exponents) -> Iterator[Row]:
         yield Row(
             f"time grows with {some.of} ({some.sizes[0]:,} to {some.sizes[-1]:,}) to the power of",
             f"{some.exponent:.2f}",
-            some.spread.spread(".2f"),
+            f"{some.spread.spread('.2f')}; last two sizes {some.last_slope:.2f}",
             f"≤ {some.goal:g} (+ {some.noise:g} of noise)",
             some.exponent <= some.goal + some.noise,
         )

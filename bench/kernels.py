@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.moved import copied_per_s
 from bench.table import Repeats, Row, rates, repeats
 from bench.timing import in_turns
 from linguabridge.dependence import cka_pairs
@@ -27,7 +28,8 @@ Matrix = NDArray[np.float32]
 class Dependence:
     """Seconds of all pairs at once and of the loops.
 
-    Operations are counted of the one matrix product that gives all pairs; ``product_s`` is what it takes alone.
+    Operations and bytes are counted of the one matrix product that gives all pairs; ``product_s`` is what it takes
+    alone.
     """
 
     neurons: int
@@ -38,6 +40,8 @@ class Dependence:
     lean_s: Repeats
     product_s: Repeats
     gflop: float
+    gb: float
+    copied_gb_per_s: float
     textbook_ratio: Repeats
     ratio: Repeats
     lean_ratio: Repeats
@@ -124,6 +128,8 @@ def bench_dependence(neurons: int = 60, probes: int = 500, n_repeats: int = REPE
         lean_s=lean,
         product_s=product,
         gflop=2 * neurons**2 * probes**2 / 1e9,
+        gb=4 * (2 * neurons * probes**2 + neurons**2) / 1e9,
+        copied_gb_per_s=copied_per_s(torch.device("cpu")) / 1e9,
         textbook_ratio=repeats(one[1] / one[0] for one in measured),
         ratio=repeats(one[2] / one[0] for one in measured),
         lean_ratio=repeats(one[3] / one[0] for one in measured),
@@ -147,7 +153,12 @@ def rows(one: Dependence) -> Iterator[Row]:
         one.ratio.spread(".0f"),
         goal,
         one.ratio.median >= one.goal,
-        rates(one.gflop / one.ours_s.median, one.gflop / one.product_s.median),
+        rates(
+            one.gflop / one.ours_s.median,
+            one.gflop / one.product_s.median,
+            one.gb / one.ours_s.median,
+            one.copied_gb_per_s,
+        ),
     )
     yield Row(
         "  loop over pairs, an inner product each, kernels centred once ÷ all at once",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.flops import Rates, count, machine
+from bench.moved import copied_per_s, moved
 from bench.table import Row, rates
 from bench.timing import timed
 from linguabridge import languages
@@ -43,6 +44,9 @@ def bench_likelihood(model: LanguageModel, words: int = WORDS) -> dict[str, Any]
         "seconds": seconds,
         "seconds_spread": [min(one for _, one in measured), max(one for _, one in measured)],
         "gflop_per_s": counted.total / seconds / 1e9,
+        # Weights once in all: in how many passes the words run is not counted.
+        "gb_per_s": moved(model, counted.tokens, 1, counted.positions, 1) / seconds / 1e9,
+        "copied_gb_per_s": copied_per_s(model.device) / 1e9,
         "machine_gflop_per_s": counted.total / statistics.median(rates.seconds(counted) for rates, _ in measured) / 1e9,
         "machine_body_gflop_per_s": statistics.median(rates.body for rates, _ in measured) / 1e9,
         "machine_projection_gflop_per_s": statistics.median(rates.projection for rates, _ in measured) / 1e9,
@@ -58,5 +62,5 @@ def rows(one: dict[str, Any]) -> Iterator[Row]:
         f"likelihood of {one['words']} words × {one['options']} options",
         f"{one['seconds']:.1f} s",
         f"{least:.1f} to {most:.1f} s",
-        possible=rates(one["gflop_per_s"], one["machine_gflop_per_s"]),
+        possible=rates(one["gflop_per_s"], one["machine_gflop_per_s"], one["gb_per_s"], one["copied_gb_per_s"]),
     )

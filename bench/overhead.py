@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.flops import Rates, body_operations, machine, products, projection_operations
+from bench.moved import copied_per_s, moved
 from bench.setting import Setting
 from bench.table import Repeats, Row, rates, repeats
 from bench.timing import timed
@@ -48,6 +49,8 @@ class Bare:
     projection: float = 0.0
     tokens: float = 0  # padding included; those of a pass that ends early by the share of the layers that ran
     positions: int = 0
+    passes: float = 0  # likewise by the share of the layers
+    projections: int = 0
 
     @property
     def seconds(self) -> float:
@@ -67,6 +70,8 @@ class Overhead:
     gflop: float  # of the layers' matrices and of the projection; attention is left out
     bare_gflop_per_s: float
     products_gflop_per_s: float
+    bare_gb_per_s: float
+    copied_gb_per_s: float
     goal: float = GOAL
 
 
@@ -78,11 +83,13 @@ def bench_overhead(setting: Setting) -> Overhead:
 def measured(lazy: LazyModel, settings: Settings, n_repeats: int) -> Overhead:
     """Run ``recommend`` several times, each from an empty cache, and time it and the model's calls."""
     model = lazy.loaded
-    _, plain_operations = plain = products(model, token_budget(model.device))
+    plain, plain_operations = products(model, token_budget(model.device))
     runs: list[tuple[float, Bare, Rates]] = []
     for _ in range(n_repeats):
         seconds, bare = _run(lazy, settings)
-        possible = Rates(body=plain_operations / timed(plain[0]), projection=machine(model).projection)
+        plain()  # to warm up
+        plain_s = repeats(timed(plain) for _ in range(3)).median
+        possible = Rates(body=plain_operations / plain_s, projection=machine(model).projection)
         runs.append((seconds, bare, possible))
     last = runs[-1][1]
     operations = body_operations(model, last.tokens), projection_operations(model, last.positions)
@@ -97,6 +104,8 @@ def measured(lazy: LazyModel, settings: Settings, n_repeats: int) -> Overhead:
         gflop=sum(operations) / 1e9,
         bare_gflop_per_s=sum(operations) / bare_s.median / 1e9,
         products_gflop_per_s=sum(operations) / possible_s.median / 1e9,
+        bare_gb_per_s=moved(model, last.tokens, last.passes, last.positions, last.projections) / bare_s.median / 1e9,
+        copied_gb_per_s=copied_per_s(model.device) / 1e9,
     )
 
 
@@ -118,11 +127,13 @@ def clocked(model: LanguageModel) -> Iterator[Bare]:
     def body(seconds: float, args: tuple[Any, ...], more: dict[str, Any]) -> None:
         bare.body += seconds
         bare.tokens += (args[0] if args else more["input_ids"]).numel() * len(run) / len(layers)
+        bare.passes += len(run) / len(layers)
         run.clear()
 
     def projected(seconds: float, args: tuple[Any, ...], _more: dict[str, Any]) -> None:
         bare.projection += seconds
         bare.positions += args[0].numel() // args[0].shape[-1]
+        bare.projections += 1
 
     @contextmanager
     def recorded(of: Any, names: tuple[str, ...], read: Reading) -> Iterator[None]:
@@ -169,7 +180,7 @@ def rows(one: Overhead) -> Iterator[Row]:
         one.ratio.spread(".2f"),
         f"≤ {one.goal}",
         one.ratio.median <= one.goal,
-        rates(one.bare_gflop_per_s, one.products_gflop_per_s),
+        rates(one.bare_gflop_per_s, one.products_gflop_per_s, one.bare_gb_per_s, one.copied_gb_per_s),
     )
     yield Row(
         "  all; bare; in our hooks",

@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.flops import count_read, products
 from bench.memory import Peak, peak, supported
+from bench.moved import copied_per_s, moved_read
 from bench.readers import NNSIGHT, NNSIGHT_PRODUCTS, OURS, READERS, nnsight_missing
 from bench.setting import Setting, names
 from bench.table import NotMeasured, Repeats, Row, rates, repeats
@@ -35,6 +36,7 @@ class Peer:
     Attributes:
         tokens_per_s: its median.
         gflop_per_s: likewise.
+        gb_per_s: likewise.
         ratio: our tokens per second ÷ its.
         same_counts: whether all counts of values > 0 equal ours.
         largest_difference: of sums, relative to the largest sum.
@@ -42,6 +44,7 @@ class Peer:
 
     tokens_per_s: float
     gflop_per_s: float
+    gb_per_s: float
     ratio: Repeats
     same_counts: bool
     largest_difference: float
@@ -55,7 +58,9 @@ class Peers:
     tokens: int
     ours_tokens_per_s: float
     ours_gflop_per_s: float
+    ours_gb_per_s: float
     products_gflop_per_s: float
+    copied_gb_per_s: float
     plain: Peer
     products: Peer
     ours_peak: Peak | None
@@ -82,6 +87,7 @@ def compared(
     readers = [READERS[name](model) for name in (OURS, NNSIGHT, NNSIGHT_PRODUCTS)]
     prepared = list(batches(sequences(model, lines, tokens), token_budget(model.device), model.device))
     gflop = count_read(model, prepared).total / 1e9
+    gb = moved_read(model, prepared) / 1e9
     plain, plain_operations = products(model, token_budget(model.device))
     plain()
     found = [read(lines, tokens) for read in readers]
@@ -93,6 +99,7 @@ def compared(
         return Peer(
             tokens_per_s=tokens / seconds[number],
             gflop_per_s=gflop / seconds[number],
+            gb_per_s=gb / seconds[number],
             ratio=repeats(one[number] / one[0] for one in measured),
             same_counts=found[number].tokens == found[0].tokens
             and bool((found[number].positive == found[0].positive).all()),
@@ -104,6 +111,8 @@ def compared(
         tokens=tokens,
         ours_tokens_per_s=tokens / seconds[0],
         ours_gflop_per_s=gflop / seconds[0],
+        ours_gb_per_s=gb / seconds[0],
+        copied_gb_per_s=copied_per_s(model.device) / 1e9,
         products_gflop_per_s=plain_operations / seconds[3] / 1e9,
         plain=peer(1),
         products=peer(2),
@@ -117,7 +126,7 @@ def rows(one: Peers) -> Iterator[Row]:
     yield Row(
         f"the same statistics: ours; nnsight {one.nnsight}",
         f"{one.ours_tokens_per_s:,.0f}; {one.plain.tokens_per_s:,.0f} tokens/s",
-        possible=rates(one.ours_gflop_per_s, one.products_gflop_per_s),
+        possible=rates(one.ours_gflop_per_s, one.products_gflop_per_s, one.ours_gb_per_s, one.copied_gb_per_s),
     )
     for name, some in (("sums as one would write them", one.plain), ("with our two products a batch", one.products)):
         yield Row(
@@ -126,7 +135,7 @@ def rows(one: Peers) -> Iterator[Row]:
             some.ratio.spread(".2f"),
             f"≥ {one.goal:.0f} ×",
             some.ratio.median >= one.goal,
-            rates(some.gflop_per_s, one.products_gflop_per_s),
+            rates(some.gflop_per_s, one.products_gflop_per_s, some.gb_per_s, one.copied_gb_per_s),
         )
         alike = "the same counts" if some.same_counts else "other counts"
         yield Row(f"  {name}: agree", alike, f"sums differ by ≤ {some.largest_difference:.1g}", "", some.same_counts)

@@ -12,6 +12,7 @@ from itertools import islice
 import torch
 
 from bench.flops import count_read, products
+from bench.moved import copied_per_s, moved_read
 from bench.setting import Setting, names
 from bench.table import Repeats, Row, rates, repeats
 from bench.timing import REPEATS, in_turns
@@ -35,6 +36,8 @@ class Reading:
     bare_gflop_per_s: float
     ours_gflop_per_s: float
     products_gflop_per_s: float
+    gb: float
+    copied_gb_per_s: float
     bare_share: Repeats
     ours_share: Repeats
     goal: float = GOAL
@@ -50,6 +53,7 @@ def measured(model: LanguageModel, tokens: int, n_repeats: int) -> Reading:
     lines = list(islice(names(), tokens))  # a name has a token at least
     prepared = list(batches(sequences(model, lines, tokens), token_budget(model.device), model.device))
     operations = count_read(model, prepared).total
+    gb = moved_read(model, prepared) / 1e9
 
     def bare() -> None:
         with torch.inference_mode():
@@ -77,6 +81,8 @@ def measured(model: LanguageModel, tokens: int, n_repeats: int) -> Reading:
         bare_gflop_per_s=operations / bare_s / 1e9,
         ours_gflop_per_s=operations / ours_s / 1e9,
         products_gflop_per_s=plain_operations / plain_s / 1e9,
+        gb=gb,
+        copied_gb_per_s=copied_per_s(model.device) / 1e9,
         bare_share=repeats(operations / one[0] / rate for one, rate in zip(seconds, possible, strict=True)),
         ours_share=repeats(operations / one[1] / rate for one, rate in zip(seconds, possible, strict=True)),
     )
@@ -90,11 +96,15 @@ def rows(one: Reading) -> Iterator[Row]:
         one.ratio.spread(),
         f"≥ {one.goal}",
         one.ratio.median >= one.goal,
-        rates(one.ours_gflop_per_s, one.products_gflop_per_s),
+        _rates(one, one.ours_gflop_per_s),
     )
     yield Row(
         "  bare forward",
         f"{one.bare_tokens_per_s:,.0f} tokens/s",
         "",
-        possible=rates(one.bare_gflop_per_s, one.products_gflop_per_s),
+        possible=_rates(one, one.bare_gflop_per_s),
     )
+
+
+def _rates(one: Reading, gflop_per_s: float) -> str:
+    return rates(gflop_per_s, one.products_gflop_per_s, one.gb * gflop_per_s / one.gflop, one.copied_gb_per_s)

@@ -17,7 +17,8 @@ class Row:
         spread: least and most over the repeats, or what else belongs beside it.
         goal: set before; empty where there is none.
         met: whether it is met; None where there is no goal, or nothing was measured.
-        possible: operations a second that were achieved ÷ those of matrix products alone.
+        possible: operations a second that were achieved ÷ those of matrix products alone, and bytes a second that had
+            to be moved ÷ those of a copy.
     """
 
     figure: str
@@ -59,6 +60,7 @@ def repeats(values: Iterable[float]) -> Repeats:
     return Repeats(statistics.median(kept), min(kept), max(kept), kept)
 
 
-def rates(achieved: float, possible: float) -> str:
-    """Two rates in GFLOP/s, and one ÷ the other."""
-    return f"{achieved:.3g} ÷ {possible:.3g} GFLOP/s = {achieved / possible:.0%}"
+def rates(achieved: float, possible: float, moved: float, copied: float) -> str:
+    """What was achieved ÷ what is possible: in GFLOP/s, and in GB/s that must be moved ÷ those of a plain copy."""
+    operations = f"{achieved:.3g} ÷ {possible:.3g} GFLOP/s = {achieved / possible:.0%}"
+    return f"{operations}; {moved:.2g} ÷ {copied:.2g} GB/s = {moved / copied:.0%}"

@@ -20,6 +20,7 @@ import torch
 
 import bench
 from bench.flops import count_read, products
+from bench.moved import copied_per_s, moved_read
 from bench.setting import Setting, names
 from bench.table import NotMeasured, Repeats, Row, rates, repeats
 from bench.timing import REPEATS, in_turns
@@ -46,6 +47,8 @@ class Pair:
     products_ratio: Repeats
     two_gflop_per_s: float
     two_products_gflop_per_s: float
+    two_gb_per_s: float
+    copied_gb_per_s: float  # by one process with all threads
     goal: float = GOAL
 
 
@@ -84,6 +87,7 @@ def measured(workers: Workers, tokens: int, n_repeats: int) -> Pair:
         for work in works:
             work()
         seconds = in_turns(works, n_repeats)
+    gflop, gb = (value / 1e9 for value in workers.call(_counted, lines, tokens))
     one, two, _, plain = (repeats(column).median for column in zip(*seconds, strict=True))
     return Pair(
         tokens=tokens,
@@ -91,7 +95,9 @@ def measured(workers: Workers, tokens: int, n_repeats: int) -> Pair:
         two_tokens_per_s=2 * tokens / two,
         ratio=repeats(some[0] / some[1] for some in seconds),
         products_ratio=repeats(some[2] / some[3] for some in seconds),
-        two_gflop_per_s=2 * workers.call(_operations, lines, tokens) / two / 1e9,
+        two_gflop_per_s=2 * gflop / two,
+        two_gb_per_s=2 * gb / two,
+        copied_gb_per_s=copied_per_s(torch.device("cpu")) / 1e9,
         two_products_gflop_per_s=2 * multiply() / plain / 1e9,
     )
 
@@ -118,9 +124,10 @@ def _products(model: LanguageModel) -> float:
     return operations
 
 
-def _operations(model: LanguageModel, lines: Sequence[str], tokens: int) -> float:
-    """Operations of a bare forward over the text."""
-    return count_read(model, batches(sequences(model, lines, tokens), token_budget(model.device), model.device)).total
+def _counted(model: LanguageModel, lines: Sequence[str], tokens: int) -> tuple[float, float]:
+    """Operations of a bare forward over the text, and bytes that it must move."""
+    prepared = list(batches(sequences(model, lines, tokens), token_budget(model.device), model.device))
+    return count_read(model, prepared).total, moved_read(model, prepared)
 
 
 def rows(one: Pair) -> Iterator[Row]:
@@ -131,7 +138,7 @@ def rows(one: Pair) -> Iterator[Row]:
         one.ratio.spread(".2f"),
         f"≥ {one.goal} ×",
         one.ratio.median >= one.goal,
-        rates(one.two_gflop_per_s, one.two_products_gflop_per_s),
+        rates(one.two_gflop_per_s, one.two_products_gflop_per_s, one.two_gb_per_s, one.copied_gb_per_s),
     )
     yield Row(
         "  tokens/s of one; of two",

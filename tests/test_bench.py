@@ -21,11 +21,14 @@ from linguabridge.model import LanguageModel
 
 sys.path.append(str(REPOSITORY))  # bench is no part of the package
 
-from bench import peers, readers
+from bench import __main__ as main
+from bench import growth, peers, readers
 from bench.flops import count_read, products
 from bench.growth import exponent
+from bench.moved import copied_per_s, moved, moved_read
 from bench.overhead import clocked
 from bench.setting import names
+from bench.table import Row
 from bench.timing import in_turns
 
 Load = Callable[[str], LanguageModel]
@@ -90,6 +93,57 @@ def test_counted_operations_are_those_that_torch_counts(tiny_loaded: Load) -> No
     assert operations == counter.get_total_flops() == body
 
 
+def test_counted_bytes_are_those_of_the_products(tiny_loaded: Load) -> None:
+    model = tiny_loaded("llama")
+    prepared = list(batches(sequences(model, islice(names(), 20), None), 1, torch.device("cpu")))  # no padding
+    seen: list[int] = []
+
+    def hook(module: torch.nn.Linear, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        seen.append(module.weight.nbytes + inputs[0].nbytes + output.nbytes)
+
+    linear = [one for one in model.model.modules() if isinstance(one, torch.nn.Linear)]
+    handles = [one.register_forward_hook(hook) for one in linear]
+    with torch.inference_mode():
+        for batch in prepared:
+            model.model.base_model(input_ids=batch.ids, use_cache=False)
+        assert moved_read(model, prepared) == sum(seen)
+        seen.clear()
+        model.model(input_ids=prepared[0].ids, use_cache=False)
+    for one in handles:
+        one.remove()
+    n = prepared[0].ids.numel()
+    assert moved(model, n, 1, n, 1) == sum(seen)
+    assert copied_per_s(torch.device("cpu")) > 1e8
+
+
+def test_figures_are_written_as_they_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_setting: object) -> None:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "results.json"
+    figures = {
+        "one": main.Figure(lambda _: {"found": 1}, lambda found: iter([Row("one", str(found["found"]))])),
+        "two": main.Figure(fails, lambda _: iter([])),
+    }
+    monkeypatch.setattr(main, "FIGURES", figures)
+    monkeypatch.setattr(main, "set_threads", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["bench", "--quick", "--json", str(file)])
+    with pytest.raises(KeyboardInterrupt):
+        main.main()
+    found = json.loads(file.read_text("utf-8"))
+    assert found["one"] == {"found": 1}
+    assert [row["figure"] for row in found["table"]] == ["one"]
+
+
+def test_growth_tells_the_slope_of_the_last_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = (1.0, 1.0, 2.0, 8.0)  # flat first, then times 4 with twice the size
+    monkeypatch.setattr(growth, "in_turns", lambda *_: [seconds, seconds])
+    found = growth.growth("x", (1, 2, 4, 8), lambda _: lambda: None, goal=1, n_repeats=2)
+    assert found.last_slope == pytest.approx(2)
+    (row,) = growth.rows(growth.Exponents((found,)))
+    assert row.spread.endswith("; last two sizes 2.00")
+
+
 def test_clocked_calls_are_the_models_own(tiny_loaded: Load) -> None:
     model = tiny_loaded("llama")
     ids = torch.tensor([[5, 6, 7]])
@@ -102,6 +156,7 @@ def test_clocked_calls_are_the_models_own(tiny_loaded: Load) -> None:
     assert torch.equal(before, during)
     assert torch.equal(before, after)
     assert (bare.tokens, bare.positions) == (3 + len(model.encode("one line")), 3)
+    assert (bare.passes, bare.projections) == (2, 1)
     assert 0 < bare.hooks < bare.body
     assert bare.projection > 0
 
