@@ -57,7 +57,7 @@ def test_quick_figures_are_measured_and_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [readers.NNSIGHT, readers.NNSIGHT_PRODUCTS])
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_nnsight_counts_the_same(tiny_loaded: Load, family: str, name: str) -> None:
-    pytest.importorskip("nnsight", reason="part of the extra bench alone")
+    pytest.importorskip("nnsight", reason="part of the extras bench and dev")
     model = tiny_loaded(family)
     lines = list(islice(names(), 150))
     mine = readers.READERS[readers.OURS](model)(lines, 600)
