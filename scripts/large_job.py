@@ -11,7 +11,9 @@ LANGUAGES, TOKENS = 100, 10_000_000  # the job: tokens a language
 CONTEXT = 512  # texts.MAX_LENGTH: tokens read at a time
 PEAK = 989e12  # NVIDIA H100 SXM, dense bfloat16, operations per second (data sheet)
 SHARE = 0.4  # of the peak that forward passes reach; an assumption, measure yours
-BYTES_A_WEIGHT = 2  # bfloat16
+BANDWIDTH = 3.35e12  # of the same GPU's memory, bytes per second (data sheet)
+BATCH = 16_384  # batches.TOKENS_PER_BATCH_ACCELERATOR
+BYTES_A_WEIGHT = 2  # bfloat16, weights and activations alike
 BYTES_A_NEURON = 16  # a count (int64) and a sum (float64)
 _TABLE = re.compile(r"(?<=<!-- scripts/large_job.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
@@ -46,6 +48,18 @@ class Model:
         return 2.0 * self.body + 4.0 * self.layers * self.hidden * CONTEXT / 2
 
     @property
+    def values(self) -> int:
+        """Numbers that go in and out of the layers' matrices for a token."""
+        kv = self.kv_heads * self.hidden // self.heads
+        attention = 2 * 2 * self.hidden + 2 * (self.hidden + kv)
+        return self.layers * (attention + 3 * (self.hidden + self.intermediate))
+
+    @property
+    def moved_per_token(self) -> float:
+        """Bytes that a token's products must move at least: a batch's share of the weights, and the values."""
+        return BYTES_A_WEIGHT * (self.body / BATCH + self.values)
+
+    @property
     def neurons(self) -> int:
         """Feed-forward neurons."""
         return self.layers * self.intermediate
@@ -66,6 +80,14 @@ def table() -> str:
         (
             f"GPU hours at {SHARE:.0%} of {PEAK / 1e12:.0f} TFLOP/s".replace("%", " %"),
             [f"{one.per_token * total / (PEAK * SHARE) / 3600:.0f}" for one in MODELS],
+        ),
+        (
+            f"bytes moved for them, in batches of {BATCH:,} tokens",
+            [f"{one.moved_per_token * total / 1e15:.1f} PB" for one in MODELS],
+        ),
+        (
+            f"GPU hours to move them at {BANDWIDTH / 1e12:.2f} TB/s",
+            [f"{one.moved_per_token * total / BANDWIDTH / 3600:.1f}" for one in MODELS],
         ),
         ("weights in bfloat16", [f"{one.weights * BYTES_A_WEIGHT / 1e9:.0f} GB" for one in MODELS]),
         ("neurons", [f"{one.neurons:,}" for one in MODELS]),
