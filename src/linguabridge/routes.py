@@ -7,6 +7,7 @@ described in docs/export.md.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from linguabridge.json_values import plain
 from linguabridge.rebuilt import rebuilt
 
 FORMAT, VERSION = "linguabridge routes", 1
+_MOST = 10**12  # items; nobody measures more
 NOT_MEASURED = "nothing was measured for this pair"
 
 
@@ -114,6 +116,30 @@ def read_routes(path: str | Path) -> Routes:
             "write it again."
         )
     try:
-        return Routes(rebuilt(str, body["model"]), rebuilt(tuple[Route, ...], body["routes"]))
-    except (KeyError, TypeError, ValueError) as error:
+        return Routes(rebuilt(str, body["model"]), tuple(map(checked_route, rebuilt(tuple[Any, ...], body["routes"]))))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged; write it again with linguabridge export --to routes.") from error
+
+
+def checked_route(entry: Any) -> Route:
+    """An entry of a table, from JSON, with every value as it can be.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: something is of another type.
+        ValueError: a code is no language's, or a number none that was measured.
+        OverflowError: a number is too large.
+    """
+    route: Route = rebuilt(Route, entry)
+    for code in (route.source, route.target, *route.route):
+        try:
+            known = languages.parse(code).code == code
+        except InputError:
+            known = False
+        if not known:
+            raise ValueError(f"{code!r:.40} is no code of a language")
+    if len({route.source, route.target, *route.route}) < 2 + len(route.route):
+        raise ValueError("a language stands in two places")
+    if not 0 <= route.n <= _MOST or not all(map(math.isfinite, (route.expected_gain, *(route.interval or ())))):
+        raise ValueError("a number that was not measured")
+    return route

@@ -23,12 +23,18 @@ def right_options(row: Mapping[str, Any], scoring: str, *, check: bool = True) -
     Raises:
         InputError: they cannot be told.
     """
-    options = row["options"]
-    found = _by_letter(row) if scoring == LETTERS else _by_text(options, row["gold"])
-    if not found or (check and row["right"] is not None and _is_right(row["option_scores"], found) != row["right"]):
+    try:
+        found = _by_letter(row) if scoring == LETTERS else _by_text(row["options"], row["gold"])
+        told = found and not (
+            check and row["right"] is not None and _is_right(row["option_scores"], found) != row["right"]
+        )
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError):  # something is missing
+        told = False
+    if not told:
+        task, source, target, item = (row.get(name) for name in ("task", "source", "target", "item"))
         raise InputError(
-            f"Which option is right cannot be told for item {row['item']} of {row['task']}, "
-            f"{row['source']}:{row['target']}: such a task cannot be exported."
+            f"Which option is right cannot be told for item {item} of {task}, {source}:{target}: such a task cannot be "
+            "exported."
         )
     return found
 

@@ -10,9 +10,9 @@ from linguabridge.check import HELPS
 from linguabridge.errors import InputError
 from linguabridge.evaluation.settings import DICTIONARY as DICTIONARY_ARM
 from linguabridge.evaluation.settings import RANDOM, VOTE
-from linguabridge.json_values import write_json
+from linguabridge.json_values import plain, write_json
 from linguabridge.report.runs import Run, read_runs
-from linguabridge.routes import Route, Routes
+from linguabridge.routes import Route, Routes, checked_route
 from linguabridge.settings import DICTIONARY, OWN
 
 _SEVERAL_PROMPTS = (RANDOM, VOTE)  # arms that are no route
@@ -59,8 +59,9 @@ def routes_of(runs: Sequence[Run]) -> tuple[Routes, tuple[str, ...]]:
             raise InputError(f"The evaluation in {run.path.parent} has not ended; export it when it has.")
         try:
             _check_model(run, models)
-            entries = list(_of_recommendation(run) if run.kind == "recommend" else _of_evaluation(run, left_out))
-        except (KeyError, TypeError, ValueError, StopIteration) as error:
+            made = _of_recommendation(run) if run.kind == "recommend" else _of_evaluation(run, left_out)
+            entries = [checked_route(plain(one)) for one in made]  # as it will be read
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{run.path} is damaged; write it again with linguabridge {run.kind}.") from error
         for one in entries:
             key = (one.source, one.target, one.task)
@@ -76,9 +77,13 @@ def routes_of(runs: Sequence[Run]) -> tuple[Routes, tuple[str, ...]]:
 
 def _check_model(run: Run, models: dict[str, tuple[Any, Run]]) -> None:
     """One table is for one model: of the same name, and of the same weights where both are known."""
-    name = str(run.body["model"])
+    name = run.body["model"]
+    if not isinstance(name, str) or not name:
+        raise TypeError("a model without a name")
     known = run.body["identity"] if run.kind == "recommend" else run.body["settings"].get("engine") or {}
     weights = known.get("weights")
+    if not isinstance(weights, str | None):
+        raise TypeError("weights that are no hash")
     models.setdefault(name, (weights, run))
     first, (other, before) = next(iter(models.items()))
     if name != first or (weights and other and weights != other):
@@ -95,13 +100,17 @@ def _model(name: str, weights: Any) -> str:
 def _of_recommendation(run: Run) -> Iterator[Route]:
     body = run.body
     check, words = body["check"], body["settings"]["bridge_words"]
+    if body["bridge"] not in (None, *(one["code"] for one in body["candidates"])) or not body["candidates"]:
+        raise ValueError("a bridge that is no candidate")
     about = {"source": body["source"]["code"], "target": body["target"]["code"], "task": None}
     chosen = f"linguabridge recommend chose {body['bridge']} by {body['chosen']['title']}"
     if check is None:
         yield _direct(about, None, 0, body["model"], f"{chosen}; whether a bridge helps was not checked.")
         return
     bridges = tuple(body["route"])
-    arm = next(one for one in check["arms"] if one["bridge"] == ("+".join(bridges) or None))
+    arm = next((one for one in check["arms"] if one["bridge"] == ("+".join(bridges) or None)), None)
+    if arm is None:
+        raise ValueError("a route that was not checked")
     tried = f"{chosen}; word translation on {check['n']} held-out words"
     if not bridges:
         yield _direct(about, "MRR", check["n"], body["model"], f"{tried} does not show that a bridge helps.")
@@ -114,7 +123,7 @@ def _of_recommendation(run: Run) -> Iterator[Route]:
         expected_gain=float(fair["mrr"]["value"]),
         interval=(float(fair["mrr"]["low"]), float(fair["mrr"]["high"])),
         metric="MRR",
-        n=check["n"] - arm["n_copied"],
+        n=_number(check["n"]) - _number(arm["n_copied"]),
         helps=True,
         bridge_words=words,
         model=body["model"],
@@ -148,12 +157,19 @@ def _of_evaluation(run: Run, left_out: list[str]) -> Iterator[Route]:
             expected_gain=float(gain),
             interval=(float(difference["low"]), float(difference["high"])),
             metric=result["metric"],
-            n=result["n"] - arm["n_copied"],
+            n=_number(result["n"]) - _number(arm["n_copied"]),
             helps=True,
             bridge_words=DICTIONARY if arm["name"].startswith(f"{DICTIONARY_ARM}:") else OWN,
             model=body["model"],
             how=f"linguabridge evaluate, {where}: {arm['label']} helps{among} (scored by {result['scoring']}).",
         )
+
+
+def _number(value: Any) -> int:
+    """A count; True and False are none."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r:.40} is no count")
+    return value
 
 
 def _fair(arm: Mapping[str, Any]) -> Mapping[str, Any]:
