@@ -125,10 +125,12 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from linguabridge.hardware import MAP, choose_device, choose_dtype, start_threads
+    from linguabridge.model_config import brings_code, check_config
     from linguabridge.taps import find_taps, input_embedding, refuse_unreadable, tap_space
 
     start_threads()
     options = options or ModelOptions()
+    check_config(files.folder, files.name, trust_remote_code=options.trust_remote_code)
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, device, files.folder)
     scratch = None
@@ -155,6 +157,11 @@ def load_model(files: ModelFiles, options: ModelOptions | None = None) -> Langua
         except Exception as error:
             if scratch:
                 scratch.cleanup()
+            if brings_code(files.folder) and not options.trust_remote_code:
+                raise ModelError(
+                    f"{files.name} comes with code of its own, which is not run unless --trust-remote-code allows it: "
+                    "give it if you trust who made the model, else another --model."
+                ) from error
             first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ModelError(
                 f"transformers cannot load {files.name}: {first.rstrip('.')}; see that its files are whole, or give "

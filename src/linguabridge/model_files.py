@@ -19,6 +19,7 @@ from linguabridge.progress import Reporter
 _WEIGHTS = ("*.safetensors",)
 _PICKLED = ("pytorch_model*.bin",)  # read only when asked to
 _DESCRIPTION = ("config.json", "*.safetensors.index.json", "generation_config.json", "*.py")
+_ADAPTER = "adapter_config.json"  # fetched so that it is noticed
 CHAT_TEMPLATES = "chat_template*"  # no part of the identity: only prompts in a chat's form depend on them
 _TOKENIZER = ("tokenizer*", "*.model", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 
@@ -100,6 +101,12 @@ def identify(name: str, folder: Path, revision: str | None, cache: Cache, *, all
     Raises:
         ModelError: there is no model whose weights can be loaded.
     """
+    if (folder / _ADAPTER).exists():
+        # With peft installed transformers would apply it unasked; without, leave it out. Neither is what was hashed.
+        raise ModelError(
+            f"{folder} holds an adapter ({_ADAPTER}), which is not read: merge it into its model (peft's "
+            "merge_and_unload) and give the folder of that, or move it away."
+        )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no model: there is no config.json in it.")
     weights = _files(folder, _WEIGHTS) or (_files(folder, _PICKLED) if allow_pickle else [])
@@ -183,7 +190,7 @@ def _download(name: str, allow_pickle: bool) -> tuple[Path, str | None]:
         RepositoryNotFoundError,
     )
 
-    patterns = [*_WEIGHTS, *(_PICKLED if allow_pickle else ()), *_DESCRIPTION, *_TOKENIZER, CHAT_TEMPLATES]
+    patterns = [*_WEIGHTS, *(_PICKLED if allow_pickle else ()), *_DESCRIPTION, *_TOKENIZER, CHAT_TEMPLATES, _ADAPTER]
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns))
     except GatedRepoError as error:
