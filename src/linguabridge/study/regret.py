@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ DIFFERENCES = (-1.0, 1.0)  # what their differences can be, and correlations
 PAIR_SAMPLES = 100_000  # of pairs: of few pairs an end is a mean of few values, and must not depend on the seed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity, so that what is computed of one can be remembered
 class Halves:
     """Means of one pair's arms in two halves of its words, over many draws.
 
@@ -45,7 +46,7 @@ class Halves:
     second: Array
     share: float | Array = 0.5
 
-    @property
+    @cached_property
     def whole(self) -> Array:
         """Means over all words, shape (draws, arms), without the rounding by which equal ones would differ."""
         return np.asarray(np.round(self.share * self.first + (1 - self.share) * self.second, 9))
@@ -114,7 +115,7 @@ def best(allowed: NDArray[np.bool_]) -> Statistic:
         picked = [np.where(allowed, half, -np.inf).argmax(axis=1) for half in (one.first, one.second)]
         return np.asarray((one.second[rows, picked[0]] + one.first[rows, picked[1]]) / 2)
 
-    return value
+    return cache(value)  # every way is compared with it
 
 
 def decided(bridge: Array, direct: int) -> Statistic:
