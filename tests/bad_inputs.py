@@ -128,10 +128,16 @@ def _texts(root: Path) -> dict[str, Path]:
             "empty-texts/en.txt": "",
             "blank-texts/en.txt": " \n\n\t\n" * 100,
             "one-language-texts/sw.txt": lines,
+            "utf16-texts/en.txt": lines.encode("utf-16"),
+            "unmarked-texts/en.txt": "the cat\n".encode("utf-16-le") * 100,
+            "nul-texts/en.txt": lines.replace(" ", "\0"),
+            "long-line-texts/en.txt": "cat " * 1_250_000,
+            "marks-texts/en.txt": "\u0301\u0300\n\u0591\n" * 100,
         },
     )
-    names = ("texts", "latin-texts", "empty-texts", "blank-texts", "one-language-texts")
-    for folder in ("empty-texts", "blank-texts", "latin-texts"):
+    damaged = ("empty", "blank", "latin", "utf16", "unmarked", "nul", "long-line", "marks")
+    names = ("texts", "one-language-texts", *(f"{one}-texts" for one in damaged))
+    for folder in (f"{one}-texts" for one in damaged):
         for code in ("sw", "de", "fr"):
             shutil.copy(root / "texts" / f"{code}.txt", root / folder)
     (root / "folder-texts" / "en.txt").mkdir(parents=True)
@@ -169,6 +175,7 @@ def _tables(root: Path) -> dict[str, Path]:
             "nan-distances.tsv": "\ten\tsw\tde\nen\t0\tnan\t1\nsw\tx\t0\t1\nde\t1\t1\t0\n",
             "a-file": "I am a file.",
             "no-task.py": "x = 1",
+            "ending-task.py": "import sys; sys.exit(0)",
             "broken-task.py": "raise ValueError('broken\\nin two lines')",
         },
     ) | {"with_spaces": root / "with spaces"}
@@ -209,6 +216,12 @@ def _models(root: Path, model: Path) -> dict[str, Path]:
         "list_config_model": copy("list-config-model", config("[]")),
         "text_config_model": copy("text-config-model", change_config(text_config="no settings")),
         "bert_model": copy("bert-model", change_config(architectures=["BertModel"], model_type="no-such-type")),
+        "adapter_model": copy(
+            "adapter-model",
+            lambda folder: (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}', "utf-8"),
+        ),
+        "kernel_model": copy("kernel-model", change_config(attn_implementation="someone/kernel")),
+        "tall_model": copy("tall-model", change_config(num_hidden_layers=10**9)),
         "small_model": tiny.save(root / "small-model", "llama", vocab_size=100),
         "odd_model": copy("models/my model, mit Ünïcode 猫", lambda _: None),
         **_written(

@@ -183,3 +183,14 @@ def test_apples_gpu_is_said_to_be_of_no_use(run: Run, monkeypatch: pytest.Monkey
     body = json.loads(run("doctor", "--json", "-").out)
     assert body["choice"]["device"] == "cpu"
     assert body["choice"]["why"].startswith("Apple's GPU lacks 64-bit numbers, which sums need, and ")
+
+
+def test_a_cache_folder_of_a_name_too_long_is_a_problem_and_no_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", "x" * 5000)
+    for words in (["doctor"], ["cache", "list"], ["inspect"]):
+        ended = run(*words)
+        assert ended.code == 2
+        assert "Traceback" not in ended.err
+        assert "File name too long" in ended.out + ended.err

@@ -18,6 +18,7 @@ from linguabridge import embedded
 from linguabridge.cache import Cache
 from linguabridge.errors import CacheError, LinguabridgeError, ModelError
 from linguabridge.machine import Machine, read_machine, unused_gpu
+from linguabridge.paths import exists
 
 CORE = ("linguabridge", "torch", "transformers", "tokenizers", "numpy")
 # What each extra is for, and the packages that it adds; tests compare this with pyproject.toml.
@@ -210,7 +211,7 @@ def _default_model(cache: Cache, problems: list[str]) -> tuple[bool, bool]:
     """Whether the default model is installed, and whether it is converted."""
     from linguabridge.gguf import DONE, folder_of
 
-    converted = (folder_of(cache, embedded.SHA256) / DONE).exists()
+    converted = exists(folder_of(cache, embedded.SHA256) / DONE)
     try:
         chunks = embedded.chunk_files()
     except ModelError:

@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from linguabridge.cache import MODE, Cache, versions
 from linguabridge.errors import LinguabridgeError, ModelError
+from linguabridge.paths import exists
 from linguabridge.progress import Reporter, Step
 from linguabridge.quiet import quiet_transformers
 
@@ -53,7 +54,7 @@ def converted_folder(
         CacheError: the cache cannot be written.
     """
     folder = folder_of(cache, sha256)
-    if (folder / DONE).exists():
+    if exists(folder / DONE):
         return folder
     if file is not None:
         reporter.say(f"Checking {file.name}.")
@@ -61,7 +62,7 @@ def converted_folder(
     with cache.writing():  # reading the file has errors of its own, see _convert
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if (folder / DONE).exists():
+            if exists(folder / DONE):
                 return folder
             prefix = f"{CONVERTING}{sha256[:16]}-"
             for left_behind in folder.parent.glob(f"{prefix}*"):  # by a killed run; the lock is ours

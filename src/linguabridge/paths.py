@@ -6,8 +6,11 @@ not exist.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+LARGEST = 256 * 2**20  # bytes of any file that is read whole
 
 
 def expanded(text: str) -> Path:
@@ -28,3 +31,16 @@ def is_file(path: Path) -> bool:
 def is_dir(path: Path) -> bool:
     """Whether there is such a folder."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def content_of(path: Path, most: int = LARGEST) -> bytes:
+    """What a file holds, or a pipe until it ends; a device that never ends is refused, not read until memory is full.
+
+    Raises:
+        OSError: it cannot be read, or is larger than that.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB", str(path))
+    return content

@@ -16,6 +16,7 @@ from typing import Any
 from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain
+from linguabridge.paths import content_of
 from linguabridge.rebuilt import rebuilt
 
 FORMAT, VERSION = "linguabridge routes", 1
@@ -103,7 +104,7 @@ def read_routes(path: str | Path) -> Routes:
         InputError: the file cannot be read, or is no table of routes of this version.
     """
     try:
-        body = json.loads(Path(path).read_text("utf-8"))
+        body = json.loads(content_of(Path(path)).decode())
         if not isinstance(body, dict) or body.get("format") != FORMAT:
             raise TypeError
     except OSError as error:

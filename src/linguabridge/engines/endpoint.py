@@ -22,6 +22,7 @@ from linguabridge.engines.server import (
     Server,
     base_address,
     connected,
+    is_private,
     read_key,
     together,
 )
@@ -73,7 +74,13 @@ def open_endpoint(
     server = Server(
         base_address(url), model, chat, read_key(api_key_variable), api_key_variable, timeout, max_retries, concurrency
     )
-    return Endpoint(server, connected(server, probe), cache, reporter or Reporter())
+    reporter = reporter or Reporter()
+    if server.key and not is_private(server.url):
+        reporter.say(
+            f"Warning: the key in {api_key_variable} goes to {server.url} where others on the way can read it; use "
+            "https:// if the server has it."
+        )
+    return Endpoint(server, connected(server, probe), cache, reporter)
 
 
 class Endpoint:

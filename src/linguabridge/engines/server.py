@@ -6,6 +6,8 @@ The key comes from the environment, and is written nowhere.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import json
 import os
 import re
@@ -82,6 +84,15 @@ def base_address(url: str) -> str:
             "(OPENAI_API_KEY)."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what goes to an address: it is encrypted, or on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    with contextlib.suppress(ValueError):  # a name
+        return parts.scheme == "https" or ipaddress.ip_address(host).is_loopback
+    return parts.scheme == "https" or host == "localhost" or host.endswith(".localhost")
 
 
 def read_key(variable: str) -> str:

@@ -29,6 +29,7 @@ from linguabridge.evaluation.results import Evaluation, Result, Row
 from linguabridge.evaluation.settings import ORACLE
 from linguabridge.evaluation.statistics import verdict
 from linguabridge.json_values import plain, storable
+from linguabridge.paths import content_of
 
 SUMMARY, ITEMS, MANIFEST = "summary.json", "items.parquet", "manifest.json"
 UNFINISHED = "unfinished"  # folder in the folder of a run that goes on: its results so far, in the same files
@@ -174,7 +175,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     """
     path = folder / SUMMARY
     try:
-        body = json.loads(path.read_text("utf-8"))
+        body = json.loads(content_of(path).decode())
         if not (isinstance(body["settings"], dict) and isinstance(body["results"], list)):
             raise TypeError
     except OSError as error:

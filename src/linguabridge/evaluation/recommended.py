@@ -12,6 +12,7 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons import Lexicon
 from linguabridge.model import LazyModel
+from linguabridge.paths import content_of
 from linguabridge.progress import Reporter
 from linguabridge.recommendation import recommend
 from linguabridge.settings import RESULT, Settings
@@ -98,7 +99,7 @@ def read_earlier(file: Path) -> Earlier:
     """
     file = file / RESULT if file.is_dir() else file
     try:
-        content = file.read_bytes()
+        content = content_of(file)
         body = json.loads(content)
         ranked = [code for code, score in body["chosen"]["scores"].items() if score is not None]
         return Earlier(

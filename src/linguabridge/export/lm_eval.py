@@ -19,6 +19,7 @@ from linguabridge.engines.engine import GENERATED, TEXT
 from linguabridge.errors import InputError
 from linguabridge.evaluation.settings import RANDOM, VOTE
 from linguabridge.export.right_options import right_options
+from linguabridge.folders import write_files
 from linguabridge.lexicons import normalise
 from linguabridge.prompts import Ending
 from linguabridge.report.runs import Run, read_runs
@@ -200,7 +201,6 @@ def _write(out: Path, tasks: Sequence[_Task]) -> None:
     files = {
         f"{_SCORING}.py": Path(__file__).with_name("lm_eval_scoring.py").read_text("utf-8"),
         "normalise.py": Path(normalise.__file__).read_text("utf-8"),
-        f"{GROUP}.yaml": _yaml({"group": GROUP, "task": [one.name for one in tasks]}, {}),
     }
     for one in tasks:
         files[f"{one.name}.jsonl"] = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in one.documents)
@@ -215,10 +215,9 @@ def _write(out: Path, tasks: Sequence[_Task]) -> None:
             "metadata": {"version": 1.0},
         }
         files[f"{one.name}.yaml"] = _yaml(config, {"custom_dataset": "documents", **one.functions})
+    files[f"{GROUP}.yaml"] = _yaml({"group": GROUP, "task": [one.name for one in tasks]}, {})
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (out / name).write_text(text, encoding="utf-8", newline="\n")
+        write_files(out, {name: text.encode("utf-8", "backslashreplace") for name, text in files.items()})
     except OSError as error:
         raise InputError(f"{out} cannot be written ({error.strerror}); choose another folder with --out.") from error
 

@@ -16,11 +16,11 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons.lexicon import PairEntries, Row, SkippedLine, collect
 from linguabridge.lexicons.normalise import normalise_word
+from linguabridge.paths import content_of
 
 _DELIMITERS = ("\t", ";", ",")  # on equal counts the earlier: a comma is the likeliest to be part of an entry
 _LONGEST_LINE = 10_000  # characters; a longer line is no dictionary entry
 _LONGEST_WORD = 200  # characters
-_LARGEST_FILE = 256 * 2**20  # bytes
 _MOST_LINES = 1_000_000  # takes minutes already; the largest dictionaries have a tenth of it
 _FORMAT = "a word list has two columns parted by tab, comma or semicolon, in UTF-8: WORD<tab>TRANSLATION"
 
@@ -155,9 +155,7 @@ def load_file(path: Path, source: Language, target: Language) -> FileLexicon:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{path} is larger than {_LARGEST_FILE // 2**20} MiB: no word list is.")
-        return path.read_bytes()
+        return content_of(path)
     except OSError as error:
         raise InputError(f"Cannot read {path} ({error.strerror or error}): give the file of a word list.") from error
 

@@ -20,6 +20,7 @@ import pooch
 from linguabridge.errors import CacheError, DownloadError, InputError
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons.lexicon import PairEntries, Row, SkippedLine, collect
+from linguabridge.paths import content_of
 
 BASE_URL = "https://dl.fbaipublicfiles.com/arrival/dictionaries/"
 _SPLITS = (".0-5000", ".5000-6500")
@@ -194,7 +195,7 @@ def _fetch(name: str, cache_dir: Path, base_url: str) -> Path:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return content_of(path)
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
+from linguabridge.folders import write_files
 from linguabridge.report.page import check_packages
 from linguabridge.report.section import Cell, Figure, Section, Table, Written
 from linguabridge.report.theme import LIGHT
@@ -33,19 +33,18 @@ def write_figures(folder: Path, sections: Sequence[Section]) -> list[Path]:
         InputError: packages of the extra ``report`` are missing, or the folder cannot be written.
     """
     check_packages()
-    written = []
+    drawn: dict[str, bytes] = {}
+    for section in sections:
+        for figure in section.parts:
+            if isinstance(figure, Figure):
+                titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
+                for kind, content in _contents(titled).items():
+                    drawn[f"{section.name}-{figure.name}.{kind}"] = content
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for section in sections:
-            for figure in section.parts:
-                if isinstance(figure, Figure):
-                    titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
-                    for kind, content in _contents(titled).items():
-                        written.append(folder / f"{section.name}-{figure.name}.{kind}")
-                        write_atomically(written[-1], content)
+        write_files(folder, drawn)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); choose another folder.") from error
-    return written
+    return [folder / name for name in drawn]
 
 
 def _titled(figure: Figure, model: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from linguabridge.errors import InputError
 from linguabridge.evaluation.files import SUMMARY
 from linguabridge.json_values import KNOWN_BY
-from linguabridge.paths import is_dir
+from linguabridge.paths import content_of, is_dir
 from linguabridge.settings import RESULT
 from linguabridge.spectrum.files import SPECTRUM
 
@@ -129,7 +129,7 @@ def _kind(body: dict[str, Any]) -> Kind | None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        body = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
+        body = json.loads(content_of(path).decode(), parse_constant=_refuse)
         if not isinstance(body, dict):
             raise TypeError
     except OSError as error:

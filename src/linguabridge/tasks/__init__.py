@@ -30,7 +30,7 @@ def find_task(name: str) -> Task:
         module = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(
                 f"The task file {path} fails: {type(error).__name__}: {error}; mend it and run again."
             ) from error
