@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linguabridge import dependence
+    from linguabridge import dependence, planted, routes
     from linguabridge.ablation.ablation import ablate
     from linguabridge.ablation.results import Ablation
     from linguabridge.ablation.settings import AblationSettings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from linguabridge.measure import Measurements
     from linguabridge.model import LanguageModel, ModelOptions, open_model
     from linguabridge.neurons import NeuronSet
+    from linguabridge.permutation import permutation_p
     from linguabridge.profile import Profile
     from linguabridge.progress import TerminalReporter
     from linguabridge.recommendation import Recommendation, recommend
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from linguabridge.spectrum.results import Spectrum
     from linguabridge.spectrum.settings import SpectrumSettings
     from linguabridge.spectrum.spectrum import spectrum as relate_languages
+    from linguabridge.study.results import Study
+    from linguabridge.study.settings import StudySettings
+    from linguabridge.study.stability import Stability, stability
+    from linguabridge.study.study import study as study_ways
     from linguabridge.text_profiles import profile_languages
 
 __all__ = [
@@ -51,15 +56,23 @@ __all__ = [
     "Settings",
     "Spectrum",
     "SpectrumSettings",
+    "Stability",
+    "Study",
+    "StudySettings",
     "TerminalReporter",
     "ablate",
     "dependence",
     "evaluate",
     "open_model",
     "parse_language",
+    "permutation_p",
+    "planted",
     "profile_languages",
     "recommend",
     "relate_languages",
+    "routes",
+    "stability",
+    "study_ways",
 ]
 
 _HOMES = {
@@ -80,21 +93,29 @@ _HOMES = {
     "Settings": "settings",
     "Spectrum": "spectrum.results",
     "SpectrumSettings": "spectrum.settings",
+    "Stability": "study.stability",
+    "Study": "study.results",
+    "StudySettings": "study.settings",
     "TerminalReporter": "progress",
     "ablate": "ablation.ablation",
     "evaluate": "evaluation.evaluate",
     "open_model": "model",
     "parse_language": "languages",
+    "permutation_p": "permutation",
     "profile_languages": "text_profiles",
     "recommend": "recommendation",
     "relate_languages": "spectrum.spectrum",
+    "stability": "study.stability",
+    "study_ways": "study.study",
 }
-_OWN_NAMES = {"parse_language": "parse", "relate_languages": "spectrum"}  # what a general name is called at home
+# What a general name, or one that a folder of the package has, is called at home.
+_OWN_NAMES = {"parse_language": "parse", "relate_languages": "spectrum", "study_ways": "study"}
+_MODULES = ("dependence", "planted", "routes")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "dependence":
-        return import_module("linguabridge.dependence")
+    if name in _MODULES:
+        return import_module(f"linguabridge.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'linguabridge' has no attribute '{name}'")
     return getattr(import_module(f"linguabridge.{_HOMES[name]}"), _OWN_NAMES.get(name, name))

@@ -38,7 +38,15 @@ DEFAULT_MODEL = embedded.NAME
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A loaded model: transformers' own objects, and where its neurons are read."""
+    """A loaded model: transformers' own objects, and where its neurons are read.
+
+    Attributes:
+        files: its folder and name.
+        model: transformers' model, in evaluation mode.
+        tokenizer: transformers' tokenizer.
+        taps: name of the module that each layer's neurons are read at, in order.
+        space: its neurons.
+    """
 
     files: ModelFiles
     model: PreTrainedModel
@@ -64,11 +72,21 @@ class LanguageModel:
         return self.model.dtype
 
     def encode(self, text: str) -> list[int]:
-        """Token numbers of a text, with BOS and the like as the tokenizer's own convention says."""
+        """Token numbers of a text, with BOS and the like as the tokenizer's own convention says.
+
+        Args:
+            text: any, also empty.
+
+        Returns:
+            The numbers, in order.
+        """
         return list(self.tokenizer(text, verbose=False).input_ids)
 
     def check_fits(self, tokens: int) -> None:
         """Refuse what is longer than the model can read: beyond its window it computes nonsense, or fails.
+
+        Args:
+            tokens: number of tokens of the input.
 
         Raises:
             TooLongError: there are more tokens than positions.
@@ -94,14 +112,23 @@ class LanguageModel:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model is loaded; all fields that change numbers are part of every cache key."""
+    """How a model is loaded; all fields that change numbers are part of every cache key.
 
-    device: str = "auto"  # auto, map, cpu, cuda, cuda:1
-    dtype: str = "auto"  # auto, float32, bfloat16, float16
-    taps: str | None = None  # module name with {layer}, where the search fails
+    Attributes:
+        device: ``auto``, ``map``, ``cpu``, ``cuda`` or ``cuda:1``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        taps: module name with ``{layer}``, where the search fails.
+        trust_remote_code: run code that comes with the model.
+        cluster: workers that the model runs on; None for this process.
+        allow_pickle: read pickled weights where there are no others, by torch's restricted reader.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    taps: str | None = None
     trust_remote_code: bool = False
-    cluster: ClusterOptions | None = None  # workers that the model runs on; None for this process
-    allow_pickle: bool = False  # read pickled weights where there are no others, by torch's restricted reader
+    cluster: ClusterOptions | None = None
+    allow_pickle: bool = False
 
 
 def token_counts(model: LanguageModel, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -357,6 +384,15 @@ def open_model(
     reporter: Reporter | None = None,
 ) -> LazyModel:
     """Find a model now and load it when it is first needed.
+
+    Args:
+        name: the embedded default's name, a Hugging Face id, a local folder, or a GGUF file.
+        options: how it is loaded: device, dtype, taps, workers.
+        cache: where converted weights and hashes are kept; the user's cache folder by default.
+        reporter: shows progress; silent by default.
+
+    Returns:
+        The model, which every function here that takes a ``model`` takes in place of a name.
 
     Raises:
         ModelError: nothing usable is there under this name.

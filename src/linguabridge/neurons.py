@@ -23,6 +23,10 @@ class NeuronSpace:
     In a mixture of experts a neuron is (layer, expert, unit), and a layer's neurons are those of its experts, laid end
     to end; ``experts[l]`` holds the number of each one's units. A layer without experts counts as one. A model without
     any has no ``experts``.
+
+    Attributes:
+        widths: number of neurons of each layer.
+        experts: number of units of each expert of each layer; empty without experts.
     """
 
     widths: tuple[int, ...]
@@ -30,12 +34,26 @@ class NeuronSpace:
 
     @classmethod
     def of_experts(cls, experts: Sequence[Sequence[int]]) -> NeuronSpace:
-        """The neurons of layers whose experts have so many units each."""
+        """The neurons of layers of experts.
+
+        Args:
+            experts: number of units of each expert of each layer.
+
+        Returns:
+            The space; a layer is as wide as its experts together.
+        """
         return cls(tuple(sum(one) for one in experts), tuple(tuple(one) for one in experts))
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> NeuronSpace:
-        """From what :attr:`facts` gave."""
+        """From what :attr:`facts` gave.
+
+        Args:
+            facts: of a space, as a stored result has them.
+
+        Returns:
+            The space.
+        """
         return cls(tuple(facts["widths"]), tuple(tuple(one) for one in facts.get("experts", ())))
 
     @property
@@ -75,7 +93,14 @@ class NeuronSpace:
         return np.array([width for one in self._parts for width in one], np.int64)
 
     def places(self, flat: Indices) -> Indices:
-        """Layer, expert and unit of neurons by their flat indices; shape (n, 3)."""
+        """Layer, expert and unit of neurons.
+
+        Args:
+            flat: their flat indices, shape (n,).
+
+        Returns:
+            Array of shape (n, 3); the expert is 0 where a layer has none.
+        """
         starts = np.concatenate([[0], np.cumsum(self.expert_widths)])
         number = np.searchsorted(starts, flat, side="right") - 1
         firsts = np.cumsum([0] + [len(one) for one in self._parts])
@@ -85,14 +110,29 @@ class NeuronSpace:
 
 @dataclass(frozen=True, eq=False)
 class NeuronSet:
-    """A set of neurons of one model: ``&``, ``|``, ``-``, ``^``, ``len``, ``in``, iteration over (layer, unit)."""
+    """A set of neurons of one model: ``&``, ``|``, ``-``, ``^``, ``len``, ``in``, iteration over (layer, unit).
+
+    Sets of models with different layers do not combine: a ValueError.
+
+    Attributes:
+        space: all neurons of the model.
+        flat: numbers of the set's neurons, layers laid end to end; shape (n,), ascending, each once.
+    """
 
     space: NeuronSpace
     flat: Indices = field(repr=False)  # sorted, distinct
 
     @classmethod
     def of(cls, space: NeuronSpace, flat: Iterable[int] | Indices) -> NeuronSet:
-        """The set of these flat indices, in any order, repeats dropped."""
+        """The set of these neurons.
+
+        Args:
+            space: all neurons of the model.
+            flat: flat indices, shape (n,), in any order; repeats are dropped.
+
+        Returns:
+            The set.
+        """
         return cls(
             space, np.unique(np.asarray(list(flat) if not isinstance(flat, np.ndarray) else flat, dtype=np.int64))
         )
@@ -133,7 +173,14 @@ class NeuronSet:
         return self._with(other, np.setxor1d)
 
     def layer(self, number: int) -> Indices:
-        """Flat indices of the set's neurons in one layer, sorted."""
+        """The set's neurons in one layer.
+
+        Args:
+            number: of the layer, from 0.
+
+        Returns:
+            Their flat indices, shape (n in the layer,), ascending.
+        """
         start, end = self.space.starts[number], self.space.starts[number + 1]
         return self.flat[np.searchsorted(self.flat, start) : np.searchsorted(self.flat, end)]
 
@@ -142,12 +189,29 @@ class NeuronSet:
         return [int(n) for n in np.diff(np.searchsorted(self.flat, self.space.starts))]
 
     def within(self, layers: range) -> NeuronSet:
-        """The part of the set that lies in these (consecutive) layers."""
+        """The part of the set that lies in some layers.
+
+        Args:
+            layers: consecutive, from 0.
+
+        Returns:
+            That part, a set of the same space.
+        """
         parts = [self.layer(number) for number in layers]
         return NeuronSet(self.space, np.concatenate(parts) if parts else np.empty(0, np.int64))
 
     def jaccard(self, other: NeuronSet) -> float:
-        """|A ∩ B| / |A ∪ B|, 0 for two empty sets."""
+        """Jaccard's index (1912), |A ∩ B| / |A ∪ B|.
+
+        Args:
+            other: a set of the same model.
+
+        Returns:
+            The index, dimensionless, in [0, 1]; 0 for two empty sets.
+
+        Raises:
+            ValueError: the sets are of models with different layers.
+        """
         return len(self & other) / max(1, len(self | other))
 
     def _with(self, other: NeuronSet, operation: Callable[[Any, Any], Any]) -> NeuronSet:
@@ -157,17 +221,51 @@ class NeuronSet:
 
 
 def overlap(source: NeuronSet, target: NeuronSet) -> NeuronSet:
-    """O(s, t) = T[s] ∩ T[t]: what source and target share."""
+    """O(s, t) = T[s] ∩ T[t]: what source and target share (Xu et al., EMNLP 2025; docs/method.md).
+
+    Args:
+        source: T[s], the source's top set (:meth:`linguabridge.profile.Profile.top`).
+        target: T[t], the target's, in the same model.
+
+    Returns:
+        The neurons that are in both.
+
+    Raises:
+        ValueError: the sets are of models with different layers.
+    """
     return source & target
 
 
 def bridge_set(candidate: NeuronSet, shared: NeuronSet) -> NeuronSet:
-    """B(b; s, t) = T[b] without O(s, t): a neuron is never compared with itself."""
+    """B(b; s, t) = T[b] without O(s, t), so that a neuron is never compared with itself (docs/method.md).
+
+    Args:
+        candidate: T[b], the top set of a language that may become the bridge.
+        shared: O(s, t), from :func:`overlap`.
+
+    Returns:
+        The candidate's neurons that source and target do not share.
+
+    Raises:
+        ValueError: the sets are of models with different layers.
+    """
     return candidate - shared
 
 
 def bridge_between(candidate: NeuronSet, source: NeuronSet, target: NeuronSet) -> NeuronSet:
-    """T[b] ∩ (T[s] ∪ T[t]) without O(s, t): what the candidate shares with exactly one of the two."""
+    """T[b] ∩ (T[s] ∪ T[t]) without O(s, t): what the candidate shares with exactly one of the two (docs/method.md).
+
+    Args:
+        candidate: T[b], the candidate's top set.
+        source: T[s], the source's.
+        target: T[t], the target's.
+
+    Returns:
+        Neurons of the candidate.
+
+    Raises:
+        ValueError: the sets are of models with different layers.
+    """
     return candidate & (source ^ target)
 
 
@@ -179,5 +277,8 @@ def anchored(shared: NeuronSet, active_share: NDArray[np.floating]) -> NeuronSet
     Args:
         shared: O(s, t).
         active_share: share of probes with a positive value, for each neuron of ``shared`` in its order; shape (n,).
+
+    Returns:
+        A part of ``shared``.
     """
     return NeuronSet(shared.space, shared.flat[np.asarray(active_share) >= 0.5])

@@ -100,6 +100,10 @@ def planted_activations(plan: Plan, seed: int) -> Planted:
         plan: what to plant. Candidates are named a, b, c … in its order; that of the result is random.
         seed: of everything drawn.
 
+    Returns:
+        Values of shape (neurons, probes), dimensionless, and the sets they belong to; docs/planted.md has the formula,
+        which is our own.
+
     Raises:
         ValueError: numbers of layers differ, a share or a loading is outside [0, 1], or there are more than 26
             candidates.

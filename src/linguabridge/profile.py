@@ -105,7 +105,11 @@ class BlockedProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """Statistics of several languages in one model."""
+    """Statistics of several languages in one model.
+
+    Attributes:
+        languages: each language's, by its code.
+    """
 
     languages: Mapping[str, LanguageProfile]
 
@@ -118,6 +122,12 @@ class Profile:
             keep_ties: as the reference does: all neurons with p >= the value that ``torch.kthvalue`` gives for
                 k = round(N(1 − rate)), so the size varies. By default exactly round(N · rate) neurons, ties at the
                 threshold broken by the higher mean activation, then by position.
+
+        Returns:
+            The set, as in the paper (Xu et al., EMNLP 2025; docs/method.md).
+
+        Raises:
+            InputError: the profile has no such language.
         """
         one = self._of(language)
         p, n = one.probability, len(one.space)
@@ -128,7 +138,18 @@ class Profile:
         return NeuronSet.of(one.space, order[: max(1, round(n * rate))])
 
     def correlation(self, first: str, second: str) -> float:
-        """Pearson correlation of two languages' activation probabilities over all neurons."""
+        """Pearson's correlation of two languages' activation probabilities over all neurons.
+
+        Args:
+            first: a code this profile has.
+            second: another.
+
+        Returns:
+            The correlation, dimensionless, in [-1, 1]; NaN where all of a language's probabilities are equal.
+
+        Raises:
+            InputError: the profile has no such language.
+        """
         return float(np.corrcoef(self._of(first).probability, self._of(second).probability)[0, 1])
 
     def _of(self, code: str) -> LanguageProfile:

@@ -73,7 +73,15 @@ class TerminalReporter(Reporter):
 
     @contextmanager
     def step(self, title: str, total: float) -> Iterator[Step]:
-        """Show a bar with the time left, or plain lines when standard error is no terminal."""
+        """Show a bar with the time left, or plain lines when standard error is no terminal.
+
+        Args:
+            title: what is done.
+            total: units of it, of any kind.
+
+        Yields:
+            What is called with a number of units when they are done.
+        """
         if not self.console.is_terminal:
             yield from _plain_step(title, total)
             return
@@ -90,7 +98,11 @@ class TerminalReporter(Reporter):
             yield lambda done=1.0: bar.advance(task, done)
 
     def say(self, message: str) -> None:
-        """Print one line."""
+        """Print one line.
+
+        Args:
+            message: one sentence.
+        """
         self.console.print(message, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 

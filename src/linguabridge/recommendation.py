@@ -83,7 +83,17 @@ class Recommendation:
     notes: tuple[str, ...]
 
     def language(self, code: str) -> Language:
-        """The source, target or candidate with this code."""
+        """The source, target or candidate with a code.
+
+        Args:
+            code: canonical, such as ``sw``.
+
+        Returns:
+            The language.
+
+        Raises:
+            StopIteration: none has it.
+        """
         return next(one for one in (self.source, self.target, *self.candidates) if one.code == code)
 
     @property
@@ -152,6 +162,10 @@ def recommend(
         settings: everything else.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
+
+    Returns:
+        What to do, by what the bridge was chosen, the ranking by neurons, and the check on held-out words. The idea is
+        Xu et al.'s (EMNLP 2025); docs/method.md has the formulas and our departures.
 
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.

@@ -85,6 +85,9 @@ class Routes:
             target: the output's language.
             task: as an evaluation names it, such as ``mrc``; None for the pair whatever the task.
 
+        Returns:
+            The route, with the gain that was measured.
+
         Raises:
             InputError: one of the languages is not known.
         """
@@ -99,6 +102,12 @@ class Routes:
 
 def read_routes(path: str | Path) -> Routes:
     """Read a table of routes.
+
+    Args:
+        path: the file that ``linguabridge export --to routes`` wrote.
+
+    Returns:
+        The table.
 
     Raises:
         InputError: the file cannot be read, or is no table of routes of this version.
@@ -124,6 +133,12 @@ def read_routes(path: str | Path) -> Routes:
 
 def checked_route(entry: Any) -> Route:
     """An entry of a table, from JSON, with every value as it can be.
+
+    Args:
+        entry: as JSON holds it.
+
+    Returns:
+        The entry.
 
     Raises:
         KeyError: a field is missing.

@@ -35,6 +35,10 @@ def profile_languages(
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
 
+    Returns:
+        For each language, arrays over the model's neurons, shape (neurons,): share of tokens at which a neuron's value
+        is above 0, and its mean value in the activation function's units (Xu et al., EMNLP 2025; docs/method.md).
+
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.
     """

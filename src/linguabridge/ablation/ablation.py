@@ -82,6 +82,10 @@ def ablate(
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
 
+    Returns:
+        Of every set of neurons what becomes of MRR (0 to 1) and of the bits per byte of translations and texts, with
+        intervals, against random sets (docs/ablation.md has formulas and sources).
+
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.
     """

@@ -169,11 +169,29 @@ class Ablation:
     notes: tuple[str, ...]
 
     def language(self, code: str) -> Language:
-        """The language compared that has this code."""
+        """The language compared that has a code.
+
+        Args:
+            code: canonical, such as ``sw``.
+
+        Returns:
+            The language.
+
+        Raises:
+            StopIteration: none has it.
+        """
         return next(one for one in self.compared if one.code == code)
 
     def arm(self, name: str, language: str | None = None) -> Arm | None:
-        """The arm of this set; None where it has no neurons."""
+        """The arm of a set of neurons.
+
+        Args:
+            name: of the set.
+            language: that the neurons are specific to; None of other sets.
+
+        Returns:
+            The arm; None where the set has no neurons.
+        """
         return next((arm for arm in self.arms if (arm.set, arm.language) == (name, language)), None)
 
     def summary(self) -> str:

@@ -53,6 +53,10 @@ def evaluate(
         cache: where results are kept; the user's cache folder by default. What is finished there is not done again.
         reporter: shows progress; silent by default.
 
+    Returns:
+        Of every pair and task each arm's figures with intervals and p-values, and every item (docs/evaluate.md has
+        units and sources of the statistics).
+
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.
     """

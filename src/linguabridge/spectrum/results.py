@@ -189,7 +189,17 @@ class Spectrum:
         return tuple(one.code for one in self.languages)
 
     def measure(self, name: str) -> Measure:
-        """The measure or control of this name."""
+        """The measure or control of a name.
+
+        Args:
+            name: such as ``correlation`` or ``tokens``.
+
+        Returns:
+            The measure.
+
+        Raises:
+            StopIteration: none has it.
+        """
         return next(one for one in (*self.measures, *self.controls) if one.name == name)
 
     def summary(self) -> str:

@@ -60,6 +60,10 @@ def spectrum(
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
 
+    Returns:
+        Matrices of shape (languages, languages) by each measure, overall and in each layer, with tree, map, neighbours
+        and tests (docs/spectrum.md has units and sources).
+
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.
     """
