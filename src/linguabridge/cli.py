@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -88,7 +89,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not where it is closed
             # Names of languages, and paths, hold signs that not every terminal's encoding has.
-            stream.reconfigure(errors="backslashreplace")
+            with contextlib.suppress(OSError):  # a stream that was put elsewhere since it was opened
+                stream.reconfigure(errors="backslashreplace")
     try:
         try:
             # Names wrong usage itself; typer brings its own click, whose exceptions have no public name.
