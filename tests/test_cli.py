@@ -178,6 +178,25 @@ def test_languages_are_listed_with_what_the_lexicon_covers(run: Run) -> None:
         assert len(some.out.splitlines()) < 30
 
 
+@pytest.mark.parametrize("name", ["languages", "inspect"])
+def test_what_is_listed_is_json_on_request(name: str, run: Run, tiny_model: Folder, tmp_path: Path) -> None:
+    asked = {"languages": ["swahili"], "inspect": [tiny_model("llama"), "--device", "cpu"]}[name]
+    alone = run(name, *asked, "--json", "-")
+    file = tmp_path / "found.json"
+    for _ in range(2):  # an earlier one is replaced
+        beside = run(name, *asked, "--json", file)
+        assert (alone.code, beside.code) == (0, 0)
+    found = json.loads(alone.out)
+    assert found == json.loads(file.read_text("utf-8"))
+    assert "Kiswahili" in beside.out or "model.layers.0.mlp.act_fn" in beside.out
+    if name == "languages":
+        (swahili,) = [one for one in found["languages"] if one["code"] == "sw"]
+        assert swahili["own_name"] == "Kiswahili"
+        assert swahili["cldr"] > 1000
+    else:
+        assert found["neurons"].startswith("384")
+
+
 def test_inspect_shows_where_neurons_are_read(run: Run, tiny_model: Folder) -> None:
     ended = run("inspect", tiny_model("opt"), "--device", "cpu")
     assert ended.code == 0

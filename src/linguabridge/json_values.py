@@ -19,6 +19,8 @@ KNOWN_BY: Mapping[str, frozenset[str]] = {
     "evaluate": frozenset({"results", "settings", "model"}),
     "ablate": frozenset({"arms", "contrasts", "compared"}),
     "stability": frozenset({"lexicons", "means", "pairs"}),
+    "languages": frozenset({"query", "languages"}),
+    "inspect": frozenset({"architecture", "taps", "weights SHA-256"}),
     "doctor": frozenset({"machine", "cache", "problems", "advice"}),
     "cache list": frozenset({"cache", "items", "leftovers"}),
     "cache verify": frozenset({"cache", "checked", "damaged"}),
