@@ -6,7 +6,9 @@ import hashlib
 import json
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +70,74 @@ def test_newer_format_finds_nothing_old(cache: Cache, monkeypatch: pytest.Monkey
     cache.put("profile", KEY, {}, FACTS)
     monkeypatch.setattr(cache_module, "FORMAT", cache_module.FORMAT + 1)
     assert cache.get("profile", KEY) is None
+
+
+def altered(cache: Cache, change: Callable[[dict[str, Any]], object]) -> None:
+    (manifest,) = cache.root.rglob("*.json")
+    body = json.loads(manifest.read_text("utf-8"))
+    change(body)
+    manifest.write_text(json.dumps(body), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body["facts"].update(answers=["TAMPERED"]),
+        lambda body: body["facts"].clear(),
+        lambda body: body.update(sha256=None),  # as if there were no arrays
+        lambda body: body.update(format=1),
+        lambda body: body.pop("format"),
+        lambda body: body.pop("checksum"),
+        lambda body: body.update(checksum=None),
+        lambda body: body.update(kind="answers"),
+    ],
+)
+def test_an_altered_manifest_is_noticed_said_and_set_aside(
+    cache: Cache, change: Callable[[dict[str, Any]], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.put("profile", KEY, ARRAYS, {**FACTS, "answers": ["x"]})
+    altered(cache, change)
+    before = caplog.text
+    assert before == ""
+    assert cache.get("profile", KEY) is None
+    assert all(name.endswith(".damaged") for name in files(cache))
+    assert len(caplog.records) == 1
+    assert "was damaged; it is set aside and computed again." in caplog.text
+    assert ".json" in caplog.text
+    assert cache.get("profile", KEY) is None
+    assert len(caplog.records) == 1  # said once
+
+
+def test_what_is_no_part_of_the_result_may_change(cache: Cache) -> None:
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    altered(cache, lambda body: body.update(written="earlier", versions={}))
+    assert cache.get("profile", KEY) is not None
+
+
+def test_the_checksum_is_that_of_the_canonical_text(cache: Cache) -> None:
+    cache.put("k", {"b": "é", "a": (1, 2)}, {}, {"x": {2: 0.1, 10: None}})
+    (manifest,) = cache.root.rglob("*.json")
+    body = json.loads(manifest.read_text("utf-8"))
+    text = '{"facts":{"x":{"10":null,"2":0.1}},"format":2,"key":{"a":[1,2],"b":"é"},"kind":"k","sha256":null}'
+    assert body["checksum"] == hashlib.sha256(text.encode()).hexdigest()
+    found = cache.get("k", {"a": [1, 2], "b": "é"})
+    assert found is not None
+    assert found.facts == {"x": {"2": 0.1, "10": None}}
+
+
+def test_halves_of_characters_are_kept(cache: Cache) -> None:
+    key, facts = {"path": "a\udcff"}, {"answers": ["\ud800"]}
+    cache.put("k", key, {}, facts)
+    found = cache.get("k", key)
+    assert found is not None
+    assert found.facts == facts
+
+
+def test_the_folder_may_be_named_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", "~/mine")
+    assert default_cache_dir() == tmp_path / "mine"
 
 
 def test_manifest_repeats_the_key_for_people(cache: Cache) -> None:

@@ -341,6 +341,16 @@ def other_kind(path: Path) -> None:
     path.write_text(path.read_text().replace('"likelihood"', '"answers"'))
 
 
+def other_facts(path: Path) -> None:
+    body = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**body, "facts": {**body["facts"], "answers": ["TAMPERED"]}}))
+
+
+def without_format(path: Path) -> None:
+    body = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({name: one for name, one in body.items() if name not in ("format", "checksum")}))
+
+
 @pytest.mark.parametrize(
     ("ending", "harm", "why"),
     [
@@ -352,6 +362,8 @@ def other_kind(path: Path) -> None:
         (".json", lambda path: path.write_bytes(b"\xff"), "no JSON"),
         (".json", move, "not the one it is filed under"),
         (".json", other_kind, "of the kind answers"),
+        (".json", other_facts, "checksum"),
+        (".json", without_format, "lacks what a manifest has"),
     ],
 )
 def test_damaged_result_is_reported_and_mended(

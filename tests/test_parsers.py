@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from linguabridge.cache import Cache
+from linguabridge.cache import Cache, checksum
 from linguabridge.commands.options import several
 from linguabridge.commands.recommend import layers_range
 from linguabridge.engines.abilities import probe
@@ -255,7 +255,8 @@ def test_any_arrays_are_an_artefact_or_none(folder: Path, content: bytes) -> Non
     (manifest,) = (folder / "arrays" / "k").glob("*.json")
     body = json.loads(manifest.read_text("utf-8"))
     data.write_bytes(content)  # with a checksum that agrees
-    manifest.write_text(json.dumps({**body, "sha256": hashlib.sha256(content).hexdigest()}), "utf-8")
+    body |= {"sha256": hashlib.sha256(content).hexdigest()}
+    manifest.write_text(json.dumps({**body, "checksum": checksum(body)}), "utf-8")
     cache.get("k", {})
     for left in (folder / "arrays" / "k").glob("*"):
         left.unlink()

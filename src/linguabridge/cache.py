@@ -2,7 +2,8 @@
 
 An artefact is two files: ``<kind>/<digest>.safetensors`` with its arrays and ``<kind>/<digest>.json``, its manifest.
 The digest is the SHA-256 of the key, everything the result depends on; the manifest repeats the key for people, with
-the versions and the SHA-256 of the arrays. Arrays are written first and the manifest last, each by an atomic rename: a
+the versions, the SHA-256 of the arrays, and a checksum over format, kind, key, facts and that: what was altered is
+noticed, said, set aside and computed again. Arrays are written first and the manifest last, each by an atomic rename: a
 killed run leaves nothing that looks whole, and several runs may share a cache.
 """
 
@@ -12,6 +13,7 @@ import contextlib
 import datetime
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -31,14 +33,17 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from linguabridge.errors import CacheError
+from linguabridge.paths import expanded
 
-FORMAT = 1  # raise when the meaning of what is stored changes
+FORMAT = 2  # raise when the meaning of what is stored changes; what has another is not found, and computed again
 Arrays = dict[str, NDArray[Any]]
+_LOG = logging.getLogger(__name__)  # without handlers Python prints warnings to standard error
 
 
 def default_cache_dir() -> Path:
     """The folder named by ``LINGUABRIDGE_CACHE``, else the user's cache folder of this system."""
-    return Path(os.environ.get("LINGUABRIDGE_CACHE") or user_cache_dir("linguabridge"))
+    named = os.environ.get("LINGUABRIDGE_CACHE")
+    return expanded(named) if named else Path(user_cache_dir("linguabridge"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Cache:
             manifest = json.loads(manifest_path.read_text("utf-8"))
             if digest(manifest["key"]) != digest(key) or not isinstance(manifest["facts"], dict):
                 raise ValueError("another artefact under this name, or none")
+            if manifest["kind"] != kind or manifest["checksum"] != checksum(manifest):
+                raise ValueError("checksum of the manifest")
             arrays: Arrays = {}
             if manifest["sha256"] is not None:
                 content = data.read_bytes()
@@ -82,6 +89,7 @@ class Cache:
             for path in (data, manifest_path):
                 with contextlib.suppress(OSError):
                     path.replace(path.with_name(path.name + ".damaged"))
+            _LOG.warning("%s was damaged; it is set aside and computed again.", manifest_path)
             return None
 
     def put(self, kind: str, key: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> None:
@@ -92,11 +100,16 @@ class Cache:
         """
         data, manifest_path = self._paths(kind, key)
         content = save_tensors({name: np.ascontiguousarray(a) for name, a in arrays.items()}) if arrays else None
-        manifest = {
+        told = {
+            "format": FORMAT,
             "kind": kind,
             "key": dict(key),
             "facts": dict(facts),
             "sha256": hashlib.sha256(content).hexdigest() if content is not None else None,
+        }
+        manifest = {
+            **told,
+            "checksum": checksum(json.loads(json.dumps(told))),  # as it will be read: lists, and texts for keys
             "versions": versions(),
             "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
@@ -104,7 +117,9 @@ class Cache:
             data.parent.mkdir(parents=True, exist_ok=True)
             if content is not None:
                 write_atomically(data, content)
-            write_atomically(manifest_path, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+            # Half a character, as a path may hold, is no UTF-8: JSON has an escape for it.
+            text = json.dumps(manifest, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+            write_atomically(manifest_path, text)
 
     def computed(
         self, kind: str, key: Mapping[str, Any], compute: Callable[[], tuple[Arrays, Mapping[str, Any]]]
@@ -193,7 +208,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 def digest(value: Any) -> str:
     """SHA-256, in hexadecimal, of a JSON value written in one canonical way."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def checksum(manifest: Mapping[str, Any]) -> str:
+    """What a manifest is sealed with: a SHA-256 over all that a run takes from it, and over its arrays by theirs.
+
+    Raises:
+        KeyError: it lacks something.
+    """
+    return digest({name: manifest[name] for name in ("format", "kind", "key", "facts", "sha256")})
 
 
 def array_digest(array: NDArray[Any]) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from linguabridge.cache import write_atomically
+from linguabridge.cache import digest, write_atomically
 from linguabridge.errors import InputError
 
+VERSION = 1  # of results that carry it; raise when readers of this version would misread them
 # By which fields the result of a command is known, whatever version wrote it.
 KNOWN_BY: Mapping[str, frozenset[str]] = {
     "recommend": frozenset({"ranking", "probes"}),
@@ -83,6 +84,36 @@ def refuse_another(
 def json_text(body: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """A body as the text of a JSON file."""
     return json.dumps(storable(body), ensure_ascii=ascii_only, indent=1, allow_nan=False) + "\n"
+
+
+def sealed(command: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A command's result as it is written: with its format, and a checksum by which an altered one is known."""
+    told = {"format": f"linguabridge {command}", "version": VERSION, **body}
+    return {**told, "sha256": digest(json.loads(json_text(told)))}
+
+
+def check_seal(path: Path, body: Mapping[str, Any], command: str) -> None:
+    """Make sure that a result is what was written; what versions before checksums wrote is taken as it is.
+
+    Args:
+        path: of the file, for the message.
+        body: what it holds.
+        command: that makes such a result.
+
+    Raises:
+        InputError: it was altered, or a newer version wrote it.
+    """
+    version, told = body.get("version", VERSION), body.get("sha256")
+    if type(version) is not int or version > VERSION:
+        raise InputError(
+            f"{path} has the format {str(version)[:20]}, and this linguabridge reads up to {VERSION}: install a newer "
+            f"one, or write it again with linguabridge {command}."
+        )
+    if isinstance(told, str) and told != digest({name: one for name, one in body.items() if name != "sha256"}):
+        raise InputError(
+            f"{path} was altered after it was written (its checksum is another): write it again with linguabridge "
+            f"{command}."
+        )
 
 
 def write_json(file: Path, body: dict[str, Any]) -> None:

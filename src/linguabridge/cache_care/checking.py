@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from linguabridge.cache import FORMAT, digest
+from linguabridge.cache import FORMAT, checksum, digest
 from linguabridge.cache_care.clearing import Chosen, remove, remove_model
 from linguabridge.cache_care.contents import published, read_json
 from linguabridge.cache_care.kinds import DOWNLOADS, HASHES, MODELS, Contents, Item, Leftover
@@ -134,12 +134,23 @@ def _damage_of_result(one: Item) -> str | None:
         return f"its manifest says that it is of the kind {manifest['kind']}"
     if path.stem not in (digest({"format": number, **manifest["key"]})[:32] for number in range(1, FORMAT + 1)):
         return "its manifest's key is not the one it is filed under"
+    if "format" in manifest and manifest.get("checksum") != _checksum(manifest):  # formats before 2 had none
+        return "its manifest is not what was written (checksum)"
+    if "format" not in manifest and path.stem == digest({"format": FORMAT, **manifest["key"]})[:32]:
+        return "its manifest lacks what a manifest has"
     if manifest["sha256"] is None:
         return None
     arrays = path.with_suffix(".safetensors")
     if _sha256(arrays) != manifest["sha256"]:
         return "its arrays are not those that were written (SHA-256)"
     return None if _is_safetensors(arrays) else "its arrays are no safetensors"
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str | None:
+    try:
+        return checksum(manifest)
+    except RecursionError:
+        return None
 
 
 def _damage_of_model(folder: Path, remembered: Mapping[str, tuple[str, int, int, str]]) -> str | None:

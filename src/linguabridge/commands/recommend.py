@@ -28,6 +28,7 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
+from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter, recorded
 
 
@@ -147,7 +148,7 @@ def recommend(
     with recorded(reporter, out) as recording:
         recording.begin()
         result = recommend_bridge(source, target, model=model, options=options, settings=settings, reporter=recording)
-        body = {**result.to_dict(), "command": command_line()}
+        body = sealed("recommend", {**result.to_dict(), "command": command_line()})
         if out:
             write_folder(out, body)
             reporter.say(f"Wrote {out / RESULT}.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from linguabridge.cache import Cache
 from linguabridge.errors import InputError
+from linguabridge.json_values import check_seal
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons import Lexicon
 from linguabridge.model import LazyModel
@@ -95,14 +96,14 @@ def read_earlier(file: Path) -> Earlier:
         file: of the result, or its folder.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or was altered.
     """
     file = file / RESULT if file.is_dir() else file
     try:
         content = content_of(file)
         body = json.loads(content)
         ranked = [code for code, score in body["chosen"]["scores"].items() if score is not None]
-        return Earlier(
+        earlier = Earlier(
             file=file,
             sha256=hashlib.sha256(content).hexdigest(),
             pair=(str(body["source"]["code"]), str(body["target"]["code"])),
@@ -120,6 +121,8 @@ def read_earlier(file: Path) -> Earlier:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError) as error:
         raise InputError(f"{file} is no result of `linguabridge recommend --out DIR`.") from error
+    check_seal(file, body, "recommend")
+    return earlier
 
 
 def computed(

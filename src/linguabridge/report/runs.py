@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from linguabridge.errors import InputError
 from linguabridge.evaluation.files import SUMMARY
-from linguabridge.json_values import KNOWN_BY
+from linguabridge.json_values import KNOWN_BY, check_seal
 from linguabridge.paths import content_of, is_dir
 from linguabridge.settings import RESULT
 from linguabridge.spectrum.files import SPECTRUM
@@ -118,6 +118,8 @@ def _read_file(path: Path) -> Run:
     kind = _kind(body)
     if kind is None:
         raise InputError(f"{path} is no result of linguabridge; give a folder or a JSON file that {_MADE_BY} wrote.")
+    if kind in ("recommend", "spectrum"):  # the others have manifests
+        check_seal(path, body, kind)
     return Run(kind, path, body)
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin
-from linguabridge.json_values import refuse_another, write_json
+from linguabridge.json_values import refuse_another, sealed, write_json
 from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import Spectrum
 from linguabridge.spectrum.settings import asked_for
@@ -48,7 +48,7 @@ def write_folder(folder: Path, result: Spectrum, *, command: str) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    write_json(folder / SPECTRUM, {**result.to_dict(), "command": command})
+    write_json(folder / SPECTRUM, sealed("spectrum", {**result.to_dict(), "command": command}))
     buffer = io.BytesIO()
     pq.write_table(pairs_table(result), buffer, compression="zstd")
     try:
