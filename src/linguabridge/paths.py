@@ -6,9 +6,12 @@ not exist.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 from pathlib import Path
+
+from linguabridge.errors import InputError
 
 LARGEST = 256 * 2**20  # bytes of any file that is read whole
 
@@ -44,3 +47,27 @@ def content_of(path: Path, most: int = LARGEST) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB", str(path))
     return content
+
+
+def text_of(content: bytes, path: Path, expected: str) -> str:
+    """The text of a table that a user wrote: UTF-8, or UTF-16 with a byte-order mark.
+
+    Args:
+        content: of the file.
+        path: of the file, for messages.
+        expected: what the file should be, as the end of a sentence.
+
+    Returns:
+        The text, without a mark.
+
+    Raises:
+        InputError: it is no such text, or holds NUL characters.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}): save it as UTF-8; {expected}.") from error
+    if "\0" in text:
+        raise InputError(f"{path} is no text file: it holds NUL characters; {expected}.")
+    return text

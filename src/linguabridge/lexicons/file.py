@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 import unicodedata
@@ -16,7 +15,7 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons.lexicon import PairEntries, Row, SkippedLine, collect
 from linguabridge.lexicons.normalise import normalise_word
-from linguabridge.paths import content_of
+from linguabridge.paths import content_of, text_of
 
 _DELIMITERS = ("\t", ";", ",")  # on equal counts the earlier: a comma is the likeliest to be part of an entry
 _LONGEST_LINE = 10_000  # characters; a longer line is no dictionary entry
@@ -121,7 +120,7 @@ def load_file(path: Path, source: Language, target: Language) -> FileLexicon:
         InputError: the file cannot be read, is no text, names other languages, or is for the larger part malformed.
     """
     content = _read(path)
-    text = _decode(content, path)
+    text = text_of(content, path, _FORMAT)
     n_lines = text.count("\n") + text.count("\r") - text.count("\r\n")
     if n_lines > _MOST_LINES:
         raise InputError(
@@ -158,17 +157,6 @@ def _read(path: Path) -> bytes:
         return content_of(path)
     except OSError as error:
         raise InputError(f"Cannot read {path} ({error.strerror or error}): give the file of a word list.") from error
-
-
-def _decode(content: bytes, path: Path) -> str:
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}): save it as UTF-8; {_FORMAT}.") from error
-    if "\0" in text:
-        raise InputError(f"{path} is no text file: it holds NUL characters; {_FORMAT}.")
-    return text
 
 
 def _sniff(lines: Sequence[str]) -> str:

@@ -63,18 +63,6 @@ def read_runs(path: Path) -> tuple[Run, ...]:
     return tuple(found)
 
 
-def read_run(path: Path) -> Run:
-    """The one run in a folder or a JSON file.
-
-    Raises:
-        InputError: there is none, or more than one, or it is damaged.
-    """
-    found = read_runs(path)
-    if len(found) > 1:
-        raise InputError(f"{path} holds {len(found)} runs; name the file of one, such as {found[0].path}.")
-    return found[0]
-
-
 def _find_evaluation(folder: Path) -> Run | None:
     from linguabridge.evaluation.files import UNFINISHED
 

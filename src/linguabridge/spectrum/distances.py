@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from linguabridge.errors import InputError
 from linguabridge.languages import Language, parse
+from linguabridge.paths import text_of
 from linguabridge.spectrum.agreement import FEWEST
 
 _SYMMETRY = 1e-6  # tables are rounded
@@ -118,14 +118,7 @@ def _text(path: Path) -> str:
         raise InputError(
             f"{path} is larger than {_LARGEST_FILE // 2**20} MiB: keep only the languages to compare in it."
         )
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}): save it as UTF-8; {_FORMAT}.") from error
-    if "\0" in text:
-        raise InputError(f"{path} is no text file: it holds NUL characters; {_FORMAT}.")
-    return text
+    return text_of(content, path, _FORMAT)
 
 
 def _positions(labels: Sequence[str], wanted: dict[str, int], path: Path, where: str) -> dict[int, int]:
