@@ -40,6 +40,7 @@ from evaluated import lexicon_in
 Run = Callable[..., Ended]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 PROGRAMS = ("linguabridge", "make", "pip", "python")
+WORDS = REPOSITORY / "examples" / "words.tsv"
 MODELS = ("my-model", "my-8b", "my-70b", "mine", "tiny", "gemma-3-270m", "Qwen/Qwen3-0.6B")  # names that pages use
 
 # Blocks that nothing runs, by page and beginning: what they are, and what compares them.
@@ -221,6 +222,12 @@ def test_extras_of_pip_are_there() -> None:
     assert set(named) <= set(extras)
 
 
+def test_wheels_have_todays_name() -> None:
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    named = {name for page in PAGES for name in re.findall(r"[\w.-]+\.whl", page.read_text("utf-8"))}
+    assert named == {f"linguabridge-{version}-py3-none-any.whl"}
+
+
 @pytest.fixture
 def place(
     tmp_path: Path, run: Run, tiny_model: Callable[[str], Path], shared_data: Callable[[str], Path]
@@ -233,7 +240,7 @@ def place(
         for name in MODELS:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).symlink_to(model or tiny_model("llama"))
-        write_words(tmp_path / "words.tsv")
+        (tmp_path / "words.tsv").write_bytes(WORDS.read_bytes())
         lexicon_in(tmp_path)
         (tmp_path / "texts").mkdir()
         for code in ("sw", "he", "tl"):
@@ -247,23 +254,6 @@ def place(
         return tmp_path
 
     return make
-
-
-def write_words(file: Path) -> None:
-    """The tutorial's list: 200 concepts in Scottish Gaelic, under a private code, and four other languages."""
-    from linguabridge.languages import parse
-    from linguabridge.lexicons import load_cldr
-
-    columns = [load_cldr().names(parse(code)) for code in ("gd", "de", "en", "fr", "es")]
-    rows = [
-        row
-        for concept in sorted(columns[0])
-        if all(concept in names for names in columns)
-        for row in [[names[concept] for names in columns]]
-        if not any(" " in word for word in row)
-    ]
-    lines = ["x-own\tde\ten\tfr\tes", *("\t".join(row) for row in rows[:200])]
-    file.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 @pytest.mark.long
@@ -284,6 +274,8 @@ def test_page_runs(page: str, place: Callable[[str], Path], run: Run, monkeypatc
                 subprocess.run([sys.executable, *words(line)], cwd=REPOSITORY, check=True, capture_output=True)
     if page == "export.md":
         compare_export(said, folder)
+    elif page == "tutorial.md":
+        compare_tutorial(said)
 
 
 def run_command(page: str, line: str, run: Run, folder: Path, number: int) -> Ended:
@@ -356,6 +348,11 @@ def use(names: dict[str, Any], block: Block, run: Run, monkeypatch: pytest.Monke
         ended = run("recommend", "ar", "he", "--device", "cpu", "--choose-by", way.name, *SMALL["recommend"].split())
         assert ended.code == 0, ended.err
         assert way.title in " ".join(ended.out.split())
+    elif "rows" in names:  # the tutorial's list
+        shipped = WORDS.read_text("utf-8").split("\n", 2)
+        assert [line[0] for line in shipped[:2]] == ["#", "#"]
+        assert Path("words.tsv").read_text("utf-8") == shipped[2]
+        assert shipped[2].startswith(next(one.text for one in BLOCKS if one.text.startswith("x-own\t")))
     elif "way" in names:
         way = names["way"]
         (found,) = re.findall(r"# (\(.*\), .*, \d+): go direct", block.text)
@@ -385,6 +382,13 @@ def compare_export(said: list[str], folder: Path) -> None:
     (table,) = [one for one in blocks if one.startswith("| - ")]
     for line in table.splitlines():
         assert line in ended.stdout.splitlines()
+
+
+def compare_tutorial(said: list[str]) -> None:
+    """Of what the tutorial shows, what no model has a part in; the rest takes the default model ten minutes."""
+    (block,) = [one.text for one in BLOCKS if one.page == "tutorial.md" and one.text.startswith("What this rests on")]
+    entries = " ".join(block.partition("A word takes")[0].split()[4:])
+    assert entries in " ".join(said[1].split())
 
 
 def test_messages_that_troubleshooting_quotes_are_said() -> None:
