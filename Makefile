@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo spectrum evaluate test test-long coverage mutants minimal lint docs bench screenshot lexicon families clean
+.PHONY: demo spectrum evaluate test test-long coverage mutants minimal newest lint docs bench screenshot lexicon families clean
 
 demo: $(VENV)/.demo
 	$(BIN)/linguabridge recommend ar he --out runs/ar-he
@@ -37,13 +37,16 @@ mutants: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
 
-# The tests with the oldest versions of what linguabridge needs that pyproject.toml allows; torch is the pinned one.
-minimal: $(VENV)/.dev
-	$(PYTHON) -m venv .venv-minimal
-	grep '^torch==' constraints.txt > .venv-minimal/torch.txt
-	$(BIN)/uv pip install --quiet --python .venv-minimal --resolution lowest-direct --constraint .venv-minimal/torch.txt --editable '.[demo,report]'
-	$(BIN)/uv pip install --quiet --python .venv-minimal pytest pytest-xdist hypothesis psutil
-	.venv-minimal/bin/python -m pytest -m "not long and not real_model" -n 2 --dist loadfile
+# The tests with the oldest, or the newest, versions of what linguabridge needs that pyproject.toml allows; torch is the
+# pinned one. Last results: CONTRIBUTING.md.
+minimal: RESOLUTION := lowest-direct
+newest: RESOLUTION := highest
+minimal newest: $(VENV)/.dev
+	$(PYTHON) -m venv .venv-$@
+	grep '^torch==' constraints.txt > .venv-$@/torch.txt
+	$(BIN)/uv pip install --quiet --python .venv-$@ --upgrade --resolution $(RESOLUTION) --constraint .venv-$@/torch.txt --editable '.[demo,report]'
+	$(BIN)/uv pip install --quiet --python .venv-$@ hatchling hypothesis pytest pytest-xdist
+	.venv-$@/bin/python -m pytest -m "not long and not real_model" -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -313,13 +313,13 @@ def view(given: list[str], folder: Path) -> Ended:
 
 
 def execute(block: Block) -> dict[str, Any]:
-    """Run a block of Python, with what the block before it in a sentence of the README leaves to the reader."""
+    """Run a block of Python; a sketch of a task, which the README has, with the names that it leaves out."""
     from linguabridge.engines.engine import TEXT
     from linguabridge.prompts import Prompt
     from linguabridge.tasks.task import Item, Loaded, Question, Task, chain_text
 
     names: dict[str, Any] = {}
-    if block.tag != "python":  # a sketch of a task
+    if block.tag != "python":  # the sketch
         items = (Item("0", "0", "Chakula kilikuwa kizuri sana.", ("good",), ("good", "bad"), 0),)
         names = {"items": items, "demonstrations": (), "options": (" good\n", " bad\n"), "TEXT": TEXT}
         names |= {one.__name__: one for one in (Prompt, Loaded, Question, Task, chain_text)}
