@@ -89,6 +89,16 @@ def test_json_replaces_no_file_of_a_run(run: Run, words: list[str], tmp_path: Pa
     assert (tmp_path / "run" / "recommend.json").read_bytes() == before
 
 
+def test_study_replaces_no_study_by_json(run: Run, tmp_path: Path) -> None:
+    assert run("study", "--from", "gemma-3-270m-dictionary", "--out", tmp_path / "one").code == 0
+    for progress in (tmp_path / "one").glob("progress.json"):  # as in studies that come along
+        progress.unlink()
+    kept = {one: one.read_bytes() for one in (tmp_path / "one").iterdir()}
+    for file in kept:
+        refused(run("study", "--from", tmp_path / "one", "--json", file), "--json")
+    assert {one: one.read_bytes() for one in (tmp_path / "one").iterdir()} == kept
+
+
 @pytest.mark.parametrize("command", ["doctor", "cache list", "cache verify"])
 def test_json_of_small_commands_replaces_their_own_only(run: Run, tmp_path: Path, command: str) -> None:
     file = tmp_path / "told.json"

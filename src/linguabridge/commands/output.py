@@ -56,7 +56,8 @@ def _check_json(out: Path | None, file: Path, command: str | None, inputs: Seque
         if place == one.resolve() or ((one / "config.json").is_file() and one.resolve() in place.parents):
             raise InputError(f"--json {file} would change {one}, which is read; choose another file with --json.")
     own = out is not None and place.parent == out.resolve()
-    if file.name in _RUN_FILES and (own or (file.parent / PROGRESS).exists()):
+    beside = (PROGRESS, *(one for one in _RUN_FILES if one.endswith(".parquet")))  # what only runs have
+    if file.name in _RUN_FILES and (own or any((file.parent / one).exists() for one in beside)):
         raise InputError(f"--json {file} is a file of a run's folder; choose another file with --json.")
     if not file.is_file() or file.stat().st_size == 0:  # a device or a pipe holds nothing
         return

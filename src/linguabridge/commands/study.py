@@ -104,7 +104,7 @@ def study(
         return
     cluster = on_cluster(ray, workers, gpus_per_worker)
     out = out or (None if again else Path("study"))
-    check_writable(out, json_file)
+    check_writable(out, json_file, "study", (model, lexicon, lexicon_dir, again, *(distances or ())))
     if again:
         asked = {
             "--model": model != DEFAULT_MODEL_NAME,
