@@ -58,7 +58,7 @@ def test_every_figure_is_drawn_with_names_and_without_warnings(
         "recommend": ("Finnish", "English"),
         "evaluate": ("via English",),
         "spectrum": ("Hebrew",),
-        "study": ("nglish",),
+        "study": ("nglish", "fixed bridge"),
     }
     for section in sections:
         for figure in figures(section).values():
