@@ -104,6 +104,17 @@ class LanguageModel:
         """Names of the arguments that a forward pass takes."""
         return frozenset(inspect.signature(self.model.forward).parameters)
 
+    def earlier(self, cache: Any) -> dict[str, Any]:
+        """Keys and values of earlier tokens as an argument of a forward pass.
+
+        Args:
+            cache: transformers' cache of them; None for none.
+
+        Returns:
+            The argument under its name, which transformers changed in 5.24.
+        """
+        return {"cache" if "cache" in self.takes else "past_key_values": cache}
+
     @cached_property
     def special_ids(self) -> frozenset[int]:
         """Token numbers that are special (BOS and so on)."""

@@ -41,7 +41,7 @@ class Projection:
         Logits are on the device of ``ids``; a model over several devices may make them on another.
         """
         self.positions = positions
-        output = self.model.model(input_ids=ids, use_cache=True, past_key_values=cache)
+        output = self.model.model(input_ids=ids, use_cache=True, **self.model.earlier(cache))
         return output.logits[0].to(ids.device), output.past_key_values
 
     def pick(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
