@@ -220,9 +220,16 @@ def test_what_is_written_as_json_is_known_again(folder: Path, body: dict[str, An
     file = folder / "again.json"
     try:
         write_json(file, plain(body))
-    except ValueError:  # NaN, or half a character: no file of ours holds them
+    except ValueError:  # NaN: no file of ours holds it
         return
-    assert json.loads(file.read_text("utf-8")) == body
+    there = json.loads(file.read_text("utf-8"))
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character: it is written so that it can be seen
+        assert r"\ud" in str(there)
+        json.dumps(there, ensure_ascii=False).encode()
+    else:
+        assert there == body
     refuse_another(file, "result", body, lambda there: there)
     with pytest.raises(InputError, match=r"differs in mine"):
         refuse_another(file, "result", {**body, "mine": [1]}, lambda there: {**there, "mine": [2]})
