@@ -36,6 +36,7 @@ import typer.main
 import tiny
 from conftest import REPOSITORY, Ended
 from evaluated import lexicon_in
+from linguabridge.languages import PAPER_LANGUAGES
 
 Run = Callable[..., Ended]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -242,6 +243,10 @@ def place(
             (tmp_path / name).symlink_to(model or tiny_model("llama"))
         (tmp_path / "words.tsv").write_bytes(WORDS.read_bytes())
         lexicon_in(tmp_path)
+        rows = [
+            [code, *(str(abs(i - j)) for j in range(len(PAPER_LANGUAGES)))] for i, code in enumerate(PAPER_LANGUAGES)
+        ]
+        (tmp_path / "uriel.tsv").write_text("\n".join(map("\t".join, [["", *PAPER_LANGUAGES], *rows])), "utf-8")
         (tmp_path / "texts").mkdir()
         for code in ("sw", "he", "tl"):
             (tmp_path / "texts" / f"{code}.txt").write_text("paka ameketi juu ya mkeka\n" * 200, "utf-8")
