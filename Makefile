@@ -40,13 +40,14 @@ mutants: $(VENV)/.dev
 # The tests with the oldest, or the newest, versions of what linguabridge needs that pyproject.toml allows; torch is the
 # pinned one. Last results: CONTRIBUTING.md.
 minimal: RESOLUTION := lowest-direct
+minimal: WARNINGS := -W "ignore:'click:DeprecationWarning"  # the oldest typer with the newest click
 newest: RESOLUTION := highest
 minimal newest: $(VENV)/.dev
 	$(PYTHON) -m venv .venv-$@
 	grep '^torch==' constraints.txt > .venv-$@/torch.txt
 	$(BIN)/uv pip install --quiet --python .venv-$@ --upgrade --resolution $(RESOLUTION) --constraint .venv-$@/torch.txt --editable '.[demo,report,endpoint,ray]'
 	$(BIN)/uv pip install --quiet --python .venv-$@ hatchling hypothesis pytest pytest-xdist
-	.venv-$@/bin/python -m pytest -m "not long and not real_model" -n 2 --dist loadfile
+	.venv-$@/bin/python -m pytest -m "not long and not real_model" -n 2 --dist loadfile $(WARNINGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
