@@ -130,8 +130,12 @@ def test_ctrl_c_while_the_command_is_being_imported_is_no_traceback(monkeypatch:
 
     monkeypatch.delitem(sys.modules, "linguabridge.cli", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Pressed(), *sys.meta_path])
-    with pytest.raises(SystemExit) as end:
-        entry.main()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as end:
+            entry.main()
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert end.value.code == 130
 
 
@@ -147,6 +151,19 @@ def test_ctrl_c_while_a_dataclass_is_being_made_ends_with_130_too(tmp_path: Path
     )
     run = [sys.executable, "-m", "linguabridge", "languages"]
     assert subprocess.run(run, env={**os.environ, "PYTHONPATH": str(tmp_path)}).returncode == 130
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library has no on_exit")
+def test_ctrl_c_while_python_is_taken_down_leaves_the_code_as_it_is(tmp_path: Path) -> None:
+    # The C library runs kill(code, SIGINT) at the very end; with code 0 that is for the process group, here of one.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ctypes, signal\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.on_exit(libc.kill, ctypes.c_void_p(int(signal.SIGINT)))\n"
+    )
+    run = [sys.executable, "-m", "linguabridge", "languages"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    assert subprocess.run(run, env=environment, start_new_session=True).returncode == 0
 
 
 @pytest.mark.long
