@@ -21,7 +21,7 @@ Replies = Callable[[str, dict[str, Any]], Reply]
 
 @dataclass
 class Fake:
-    """A server. ``reply`` gets the route and the request; what it returns is sent (text as it is, the rest as JSON)."""
+    """A server. ``reply`` gets the route and the request; what it returns is sent (text and bytes as they are, the rest as JSON)."""
 
     reply: Replies
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -57,7 +57,8 @@ def servers() -> Iterator[Callable[[Replies], Fake]]:
                 finally:
                     with fake.lock:
                         fake.at_once -= 1
-                sent = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+                sent = content.encode() if isinstance(content, str) else content
+                sent = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
                 headers = {"Content-Length": str(len(sent)), **(more[0] if more else {})}
                 self.send_response(status)
                 for name, value in headers.items():

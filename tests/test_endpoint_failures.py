@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
+import json
 import socket
 import sys
 import time
@@ -11,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from fake_server import ENDING, Reply, connect, failing_first, plain
+from fake_server import ENDING, Reply, completion, connect, failing_first, plain
 from linguabridge.cache import Cache
+from linguabridge.engines import answer_size
 from linguabridge.engines.endpoint import open_endpoint
 from linguabridge.errors import EndpointError, InputError
 from linguabridge.prompts import Prompt
@@ -85,6 +88,19 @@ def test_failures_are_sentences(
     assert fake.url in str(caught.value)
     assert KEY not in repr(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_answer_without_end_is_not_read(
+    start: Any, cache: Cache, monkeypatch: pytest.MonkeyPatch, *, compressed: bool
+) -> None:
+    long: Reply = completion(" word" * 1_000_000)
+    if compressed:
+        long = 200, gzip.compress(json.dumps(long[1]).encode()), {"Content-Encoding": "gzip"}
+    monkeypatch.setattr(answer_size, "LARGEST", 2**20)
+    fake = start(failing_first(100, *long))
+    with pytest.raises(EndpointError, match=r"/v1/completions answers with more than 1 MiB, far more than was asked"):
+        connect(fake, cache, max_retries=0).answers("x", [Prompt("fail word")], ENDING)
 
 
 def test_a_server_that_is_slow(start: Any, cache: Cache) -> None:

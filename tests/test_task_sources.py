@@ -50,6 +50,15 @@ def test_a_missing_language_names_those_there_are(tmp_path: Path) -> None:
     assert message(lambda: sources.find_file(tmp_path, "xcopa/val.*.jsonl", TR)).endswith("languages there: none.")
 
 
+def test_lines_without_end_and_nul_are_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", '{"text": "a"}\n{"text": "' + "b" * 1_000_000 + '"}\n')
+    assert message(lambda: sources.read_jsonl(file)) == (
+        f"Line 2 of {file} is longer than 1,000,000 characters: break it into lines."
+    )
+    file = write(tmp_path / "b.txt", "a\nb\0\n")
+    assert message(lambda: sources.read_lines(file)).startswith(f"{file} is no text file: it holds NUL characters")
+
+
 def test_tsv_survives_marks_line_ends_and_quotes(tmp_path: Path) -> None:
     file = write(tmp_path / "a.tsv", '\ufefflabel\ttext\r\nx\t"He said ""hi"""\r\ny\t"open\r\nz\ta\u2028b\rc\r\n\r\n')
     rows = sources.read_tsv(file, ("label", "text"))

@@ -1,4 +1,4 @@
-"""Questions about paths that users give, answered for any text.
+"""Questions about paths that users give, and reading what lies there without filling the memory.
 
 pathlib raises where a name is longer than the file system takes, or ``~name`` is nobody's home; such a path just does
 not exist.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from linguabridge.errors import InputError
 
 LARGEST = 256 * 2**20  # bytes of any file that is read whole
+LONGEST_LINE = 1_000_000  # characters of a file that is read line by line; without line ends it would be read whole
 
 
 def expanded(text: str) -> Path:
@@ -71,3 +73,29 @@ def text_of(content: bytes, path: Path, expected: str) -> str:
     if "\0" in text:
         raise InputError(f"{path} is no text file: it holds NUL characters; {expected}.")
     return text
+
+
+def lines_of(path: Path, newline: str | None = None) -> Iterator[tuple[int, str]]:
+    """The lines of a text, with their ends, one at a time, with their numbers from 1.
+
+    Args:
+        path: of a file in UTF-8, with or without a byte-order mark.
+        newline: what ends a line, as for :func:`open`.
+
+    Raises:
+        InputError: it cannot be read, is not UTF-8, holds NUL characters or a line longer than :data:`LONGEST_LINE`.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline=newline) as content:
+            for number, line in enumerate(iter(lambda: content.readline(LONGEST_LINE + 1), ""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise InputError(
+                        f"Line {number} of {path} is longer than {LONGEST_LINE:,} characters: break it into lines."
+                    )
+                if "\0" in line:
+                    raise InputError(f"{path} is no text file: it holds NUL characters; save it as UTF-8.")
+                yield number, line
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start}); convert it first.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error

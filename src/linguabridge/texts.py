@@ -16,13 +16,12 @@ from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
-from linguabridge.paths import exists, expanded, is_dir, is_file
+from linguabridge.paths import exists, expanded, is_dir, is_file, lines_of
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
 _SUFFIXES = (".txt", ".dev", ".devtest")
 _DATASET_LINES = 20_000  # read from a data set at most; its text column is streamed
-_LONGEST_LINE = 1_000_000  # characters; text without line ends would be read whole into memory
 _TEXT_COLUMNS = ("text", "sentence", "content")
 
 
@@ -181,24 +180,11 @@ def _file(language: Language, given: Path) -> Text:
     file = given.resolve()  # workers on other machines have another working folder
 
     def lines() -> Iterator[str]:
-        try:
-            with file.open(encoding="utf-8-sig") as content:
-                for number, line in enumerate(iter(lambda: content.readline(_LONGEST_LINE + 1), ""), 1):
-                    if len(line) > _LONGEST_LINE:
-                        raise InputError(
-                            f"Line {number} of {given} is longer than {_LONGEST_LINE:,} characters: break it into "
-                            "lines."
-                        )
-                    if "\0" in line:
-                        raise InputError(f"{given} is no text file: it holds NUL characters; save it as UTF-8.")
-                    # FLORES files copied from CSV carry stray quotes and trailing spaces.
-                    stripped = line.strip().strip('"').strip()
-                    if stripped:
-                        yield stripped
-        except UnicodeDecodeError as error:
-            raise InputError(f"{given} is not UTF-8 text (byte {error.start}); convert it first.") from error
-        except OSError as error:
-            raise InputError(f"{given} cannot be read ({error.strerror}).") from error
+        for _, line in lines_of(file):
+            # FLORES files copied from CSV carry stray quotes and trailing spaces.
+            stripped = line.strip().strip('"').strip()
+            if stripped:
+                yield stripped
 
     if not any(any(map(str.isalnum, line)) for line in lines()):  # of marks alone nothing is read
         raise InputError(f"{given} holds no text in {language.name}: fill it, or name another place with --texts.")

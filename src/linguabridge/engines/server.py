@@ -199,7 +199,9 @@ def connected(server: Server, work: Callable[[Connection], Coroutine[Any, Any, _
         EndpointError: from the work; or the library for it is not installed.
     """
     try:
-        from openai import AsyncOpenAI, Timeout
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+
+        from linguabridge.engines import answer_size
     except ImportError:
         raise EndpointError(
             "Servers need the package openai, which is not installed: pip install 'linguabridge[endpoint]'."
@@ -211,6 +213,7 @@ def connected(server: Server, work: Callable[[Connection], Coroutine[Any, Any, _
             base_url=server.url,
             timeout=Timeout(server.timeout, connect=min(server.timeout, _CONNECT_TIMEOUT)),
             max_retries=server.max_retries,
+            http_client=DefaultAsyncHttpxClient(base_url=server.url, event_hooks={"response": [answer_size.limit]}),
         )
         async with client:
             return await work(Connection(server, client))
@@ -249,6 +252,8 @@ def _sentence(server: Server, error: Exception) -> EndpointError:
     """What went wrong, and the way out."""
     import openai
 
+    if isinstance(error.__cause__, EndpointError):  # from our own hook
+        return error.__cause__
     where, tries = server.url, f"{server.max_retries + 1} tries"
     why = type(error.__cause__ or error).__name__
     if why in ("ConnectError", "ConnectTimeout"):

@@ -18,6 +18,7 @@ from typing import Any
 from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
+from linguabridge.paths import lines_of
 
 MOST_DEMONSTRATIONS = 20
 _HELD_OUT = 10  # one item in so many is a demonstration, where a data set has no part for training
@@ -253,20 +254,14 @@ def _language(name: str) -> Language | None:
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """Lines with their numbers from 1, without line ends, and without the empty ones at the end of the file."""
     empty: list[int] = []
-    try:
-        # Only \n and \r\n end a line: a lone \r, U+2028 and the like occur within texts.
-        with file.open(encoding="utf-8-sig", newline="\n") as content:
-            for number, line in enumerate(content, 1):
-                if not line.strip():
-                    empty.append(number)
-                    continue
-                yield from ((one, "") for one in empty)
-                empty.clear()
-                yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text (byte {error.start}); convert it first.") from error
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}).") from error
+    # Only \n and \r\n end a line: a lone \r, U+2028 and the like occur within texts.
+    for number, line in lines_of(file, newline="\n"):
+        if not line.strip():
+            empty.append(number)
+            continue
+        yield from ((one, "") for one in empty)
+        empty.clear()
+        yield number, line.rstrip("\r\n")
 
 
 def _cells(line: str, *, quoted: bool) -> list[str]:
