@@ -21,7 +21,7 @@ Replies = Callable[[str, dict[str, Any]], Reply]
 
 @dataclass
 class Fake:
-    """A server. ``reply`` gets the route and the request; what it returns is sent (text and bytes as they are, the rest as JSON)."""
+    """A server. ``reply`` gets the route and the request; what it returns is sent (text and bytes as it is)."""
 
     reply: Replies
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
