@@ -13,7 +13,7 @@ from linguabridge import languages
 from linguabridge.check import CHAINED, DIRECT, Check, CheckItem
 from linguabridge.check import Arm as CheckArm
 from linguabridge.choosing.choice import Chosen
-from linguabridge.choosing.ways import FIXED, WAYS
+from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.evaluation.results import Arm, Evaluation, Result, Row
 from linguabridge.evaluation.settings import EvaluationSettings
@@ -25,7 +25,7 @@ from linguabridge.neuron_ranking import Sets
 from linguabridge.paired import Comparison, Contrast, Interval
 from linguabridge.ranking import CandidateScore, Ranking
 from linguabridge.recommendation import Recommendation
-from linguabridge.settings import CHAIN, Settings
+from linguabridge.settings import FIXED, Settings
 from linguabridge.spectrum.agreement import Mantel, NeighbourShare
 from linguabridge.spectrum.results import (
     LABELS,
@@ -332,7 +332,7 @@ def study(n_words: int = 40) -> Study:
 
 def _measured(source: str, target: str, n_words: int, rng: np.random.Generator) -> MeasuredPair:
     candidates = tuple(code for code in USEFUL if code not in (source, target))
-    known = [code for code in CHAIN if code in candidates]
+    known = [code for code in FIXED if code in candidates]
     several = [sign.join(known[:n]) for sign in (CHAINED, VOTED) for n in CHAINS]
     arms = (DIRECT, *candidates, *several)
     useful = np.array([0.3, *(USEFUL[code] for code in candidates), *(0.65,) * len(several)])

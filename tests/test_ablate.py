@@ -28,6 +28,7 @@ from linguabridge.ablation.settings import check_languages
 from linguabridge.ablation.tables import text_table, translation_table
 from linguabridge.ablation.words import basis, beyond, effect, paragraphs
 from linguabridge.cache import Cache
+from linguabridge.cluster.options import ClusterOptions
 from linguabridge.errors import InputError
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.model import LanguageModel, ModelOptions, open_model
@@ -270,6 +271,12 @@ def test_fewer_draws_than_a_small_p_value_needs_are_refused() -> None:
     code = "from linguabridge import AblationSettings; AblationSettings(draws=19)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "--draws 19 is too few random sets for a p-value under .05; give at least 20." in ended.stderr
+
+
+def test_workers_are_refused(tiny_model: Folder, cache: Cache, settings: AblationSettings) -> None:
+    options = ModelOptions("cpu", "float32", cluster=ClusterOptions("local"))
+    with pytest.raises(InputError, match="in this process, not on workers"):
+        ablate("en", "sw", model=str(tiny_model("llama")), options=options, settings=settings, cache=cache)
 
 
 def test_pair_of_one_language_is_refused(ablated: Run) -> None:

@@ -90,7 +90,7 @@ def test_folder_that_is_not_there_is_empty_and_a_file_is_refused(tmp_path: Path)
 
 
 def test_every_kind_in_the_source_has_its_words() -> None:
-    call = re.compile(r'(?:cache\.(?:get|put|computed)|_kept|_batches)\(\s*(?:title, )?"([a-z-]+)"')
+    call = re.compile(r'(?:\.(?:put|computed)|cache\.get|_kept|_batches)\(\s*(?:title, )?"([a-z-]+)"')
     sources = (REPOSITORY / "src" / "linguabridge").rglob("*.py")
     assert {kind for source in sources for kind in call.findall(source.read_text("utf-8"))} == set(KINDS)
 

@@ -15,6 +15,7 @@ from linguabridge.collect import profile_text, sequences
 from linguabridge.errors import InputError, ModelError
 from linguabridge.model import LanguageModel
 from linguabridge.neurons import NeuronSet
+from linguabridge.perplexity import bits_per_byte
 from linguabridge.probing import probe_matrix
 
 Load = Callable[[str], LanguageModel]
@@ -153,6 +154,15 @@ def test_line_of_exactly_the_longest_length_stays_whole(tiny_loaded: Load, monke
     ids = model.encode(LINES[0])
     monkeypatch.setattr(collect, "MAX_LENGTH", len(ids))
     assert list(sequences(model, LINES[:1], None)) == [ids]
+
+
+def test_lines_are_cut_to_what_a_model_with_few_positions_reads(tiny_loaded: Load) -> None:
+    for family, changes, longest in (("gpt2", {"n_positions": 16}, 16), ("opt", {"max_position_embeddings": 8}, 8)):
+        model = dataclasses.replace(tiny_loaded(family), model=tiny.model(family, **changes))
+        pieces = list(sequences(model, LINES[:1], None))
+        assert max(map(len, pieces)) == longest
+        assert profile_text(model, LINES).tokens == profile_text(tiny_loaded(family), LINES).tokens
+        bits_per_byte(model, LINES, max_tokens=1000)  # an index error where a position is not there
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["", ""]])

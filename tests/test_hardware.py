@@ -56,12 +56,13 @@ def test_cpu_computes_in_the_checkpoints_type_only_where_it_is_good_at_it(
     ("device", "dtype", "native", "expected"),
     [
         ("cuda", "bfloat16", True, "bfloat16"),
-        ("cuda:1", "float16", True, "bfloat16"),
-        ("cuda", "bfloat16", False, "float16"),
+        ("cuda:1", "float16", True, "float16"),
+        ("cuda", "bfloat16", False, "float32"),
+        ("cuda", "float16", False, "float16"),
         ("cuda", "float32", True, "float32"),
     ],
 )
-def test_accelerators_compute_in_half_precision_unless_the_checkpoint_is_float32(
+def test_accelerators_compute_in_the_checkpoints_type_where_they_have_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, dtype: str, native: bool, expected: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native)

@@ -41,6 +41,8 @@ def test_set_holds_its_neurons_in_order(case: tuple[NeuronSpace, list[Plain]]) -
             assert ((layer, unit) in some) == ((layer, unit) in plain)
         assert (layer, width) not in some  # the next layer's first unit is another neuron
         assert (layer, -1) not in some
+    assert (-1, 0) not in some
+    assert (space.n_layers, 0) not in some
 
 
 @pytest.mark.parametrize("operation", [operator.and_, operator.or_, operator.sub, operator.xor])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tiny
-from linguabridge import dependence
+from linguabridge import dependence, neuron_ranking
 from linguabridge import model as model_module
 from linguabridge import settings as settings_module
 from linguabridge.cache import Cache
@@ -258,6 +258,18 @@ def test_other_families_run(tiny_model: Folder, cache: Cache, settings: Settings
     found = recommend("en", "sw", model=lazy, cache=cache, settings=settings)
     assert len(found.ranking.candidates) == 3
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_a_model_whose_neurons_are_always_active_is_refused(tmp_path: Path, cache: Cache, settings: Settings) -> None:
+    lazy = open_model(str(tiny.save_always_active(tmp_path / "model")), ModelOptions("cpu", "float32"), cache)
+    with pytest.raises(InputError, match="probabilities are all the same; read more text with --tokens"):
+        recommend("en", "sw", model=lazy, cache=cache, settings=settings)
+
+
+def test_no_anchored_neuron_is_told_from_no_shared_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neuron_ranking, "anchored", lambda shared, _: shared - shared)
+    with pytest.raises(InputError, match=r"None of the \d+ neurons .* half of the probes: .*--shared-set overlap"):
+        run(check=0, shared_set="anchored", top_rate=0.1)
 
 
 def test_default_candidate_without_a_text_is_left_out_and_said(run: Run, tmp_path: Path) -> None:

@@ -84,6 +84,13 @@ def test_a_language_whose_neurons_are_all_alike_correlates_with_nothing() -> Non
     assert overall[1, 1] == pytest.approx(1)
 
 
+def test_a_sample_on_which_a_language_does_not_vary_is_like_no_other() -> None:
+    flat = BlockedProfile(SPACE, np.full((2, 16), 7), np.zeros(16), np.array([7, 7]), np.arange(3), np.ones(3, int))
+    varied = profile(np.random.default_rng(0), 2)
+    for found in resampled_correlations([flat, varied], samples=3, seed=0):
+        np.testing.assert_allclose(found, np.eye(2), atol=1e-12)
+
+
 def test_resampling_equals_counting_drawn_blocks_again(profiles: list[BlockedProfile]) -> None:
     found = list(resampled_correlations(profiles, samples=7, seed=3))
     rng = np.random.default_rng(3)

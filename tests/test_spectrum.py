@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+import tiny
 from linguabridge.cache import Cache
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin, family_path
@@ -47,6 +48,12 @@ def test_every_measure_is_symmetric_and_named(found: Spectrum) -> None:
         np.testing.assert_allclose(one.overall, one.overall.T, atol=1e-6)
         if one.layers is not None:
             assert one.layers.shape == (len(found.widths), len(CODES), len(CODES))
+
+
+def test_a_model_whose_neurons_are_always_active_is_refused(tmp_path: Path) -> None:
+    model = tiny.save_always_active(tmp_path / "model")
+    with pytest.raises(InputError, match="probabilities are all the same; read more text with --tokens"):
+        spectrum(CODES[:4], model=str(model), settings=SMALL, cache=Cache(tmp_path / "cache"))
 
 
 def test_the_control_on_shuffled_text_is_another_matrix(found: Spectrum) -> None:

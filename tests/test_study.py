@@ -26,6 +26,7 @@ from linguabridge.measure import Measurements
 from linguabridge.model import ModelOptions, load_model, open_model
 from linguabridge.model_files import find_model
 from linguabridge.prompts import WORD
+from linguabridge.study import files
 from linguabridge.study.files import check_folder, read_folder, read_study, write_folder
 from linguabridge.study.measured import gather_evidence, materials
 from linguabridge.study.results import Study
@@ -195,6 +196,16 @@ def test_a_study_reads_back_and_its_analysis_is_made_anew(result: Study, tmp_pat
         assert {one.way: round(one.regret.value, 6) for one in before.ways} == {
             one.way: round(one.regret.value, 6) for one in after.ways
         }
+
+
+def test_a_study_of_ways_that_are_no_longer_offered_is_read(
+    result: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path, result, command="study")
+    monkeypatch.setattr(files, "WAYS", {name: way for name, way in WAYS.items() if name != "family"})
+    found = read_study(tmp_path, cache=Cache(tmp_path / "cache"))
+    assert set(result.settings.ways) - set(found.settings.ways) == {"family"}
+    assert all("family" not in one.scores for one in found.pairs)
 
 
 def test_a_study_read_back_tells_who_asked_the_model(result: Study, tmp_path: Path) -> None:

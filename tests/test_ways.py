@@ -193,6 +193,24 @@ def test_english_is_first_and_the_fixed_ones_follow(evidence: Evidence) -> None:
     assert len(choose(evidence, "random").tied()) == len(CODES)
 
 
+def test_random_is_drawn_by_the_seed(evidence: Evidence) -> None:
+    drawn = [choose(replace(evidence, settings=replace(evidence.settings, seed=n)), "random").first for n in range(40)]
+    assert set(drawn) == set(CODES)
+    assert choose(evidence, "random") == choose(evidence, "random")
+
+
+def test_a_way_is_the_same_under_any_estimator_and_sets(evidence: Evidence) -> None:
+    for asked in (
+        {"estimator": "reference"},
+        {"estimator": "cka"},
+        {"reference": True},
+        {"shared_set": "anchored", "bridge_set": "between"},
+    ):
+        other = replace(evidence, settings=replace(evidence.settings, **asked))
+        for way in ("reference", "cka", "cka-length", "cka-between", "cka-anchored"):
+            np.testing.assert_array_equal(scores(other, way), scores(evidence, way), err_msg=f"{way} {asked}")
+
+
 def test_english_or_else_the_second_hop(evidence: Evidence) -> None:
     np.testing.assert_array_equal(scores(evidence, "english-or-hop"), scores(evidence, "second-hop"))
     assert not choose(evidence, "english-or-hop").is_fixed

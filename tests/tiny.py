@@ -169,3 +169,14 @@ def save(folder: Path, family: str, **changes: Any) -> Path:
     model(family, **changes).save_pretrained(folder)
     tokenizer(bos=family not in WITHOUT_BOS).save_pretrained(folder)
     return folder
+
+
+def save_always_active(folder: Path) -> Path:
+    """A model whose neurons are all positive at every token."""
+    always = model("opt")
+    with torch.no_grad():
+        for layer in always.model.decoder.layers:
+            layer.fc1.bias.fill_(100)
+    always.save_pretrained(folder)
+    tokenizer(bos="opt" not in WITHOUT_BOS).save_pretrained(folder)
+    return folder

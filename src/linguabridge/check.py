@@ -14,7 +14,7 @@ import numpy as np
 from linguabridge import languages
 from linguabridge.choices import Choice, gold_ranks
 from linguabridge.languages import Language
-from linguabridge.lexicons import normalise_word
+from linguabridge.lexicons import is_among, normalise_word
 from linguabridge.measure import Measurements
 from linguabridge.paired import Comparison, Interval, compare, mean_interval
 from linguabridge.prompts import WORD, answer_prompt, endonym, option_text, translation_prompt
@@ -194,8 +194,7 @@ def through(source: Language, target: Language, word: str, said: Mapping[str, st
 
 def is_copied(said: Mapping[str, str], gold: Sequence[str]) -> bool:
     """Whether a bridge word already is a right answer: copying it is no bridging."""
-    right = {normalise_word(word) for word in gold}
-    return any(normalise_word(word) in right for word in said.values())
+    return any(is_among(word, gold) for word in said.values())
 
 
 def _gloss(glosses: Mapping[str, Mapping[str, Sequence[str]]], bridge: Language, choice: Choice) -> str | None:
@@ -234,7 +233,7 @@ def _run_arm(
                 prompt=prompt,
                 rank=int(rank),
                 answer=answer,
-                exact=is_copied({"": answer}, choice.entry.targets),
+                exact=is_among(answer, choice.entry.targets),
                 copied=is_copied(some, choice.entry.targets),
             )
         )
@@ -252,7 +251,7 @@ def _run_arm(
 def _first_hop(arm: Arm, code: str, glosses: Mapping[str, Mapping[str, Sequence[str]]]) -> float | None:
     known = glosses.get(code, {})
     hops = [
-        normalise_word(item.bridge_words.get(code, "")) in {normalise_word(one) for one in right}
+        is_among(item.bridge_words.get(code, ""), right)
         for item in arm.items
         if (right := known.get(normalise_word(item.source)))
     ]

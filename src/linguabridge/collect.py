@@ -25,6 +25,11 @@ from linguabridge.texts import MAX_LENGTH
 LONGEST_LINE = 20_000  # characters encoded at once; a tokenizer needs some hundred bytes for each
 
 
+def piece_length(model: LanguageModel, front: int) -> int:
+    """Number of tokens of a line that are read at once, after those that the tokenizer puts at the front."""
+    return MAX_LENGTH if model.window is None else max(1, min(MAX_LENGTH, model.window - front))
+
+
 def sequences(model: LanguageModel, lines: Iterable[str], max_tokens: int | None) -> Iterator[list[int]]:
     """Encode lines of text until ``max_tokens`` tokens that are not special have come; long lines are cut in pieces."""
     left = float("inf") if max_tokens is None else max_tokens
@@ -35,8 +40,9 @@ def sequences(model: LanguageModel, lines: Iterable[str], max_tokens: int | None
         ids = model.encode(line)
         # Special tokens at the front (BOS) are repeated for every piece: the model has learned to see them there.
         front = next((i for i, token in enumerate(ids) if token not in model.special_ids), len(ids))
-        for start in range(front, len(ids), MAX_LENGTH):
-            piece = ids[start : start + MAX_LENGTH]
+        length = piece_length(model, front)
+        for start in range(front, len(ids), length):
+            piece = ids[start : start + length]
             real = 0
             for end, token in enumerate(piece):
                 if real >= left:

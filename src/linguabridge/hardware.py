@@ -82,7 +82,8 @@ def choose_dtype(wanted: str, device: str, folder: Path) -> str:
     if device.startswith("cuda"):
         import torch
 
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        # Not in the other type of 16 bits: float16 overflows where bfloat16 does not, and bfloat16 has fewer digits.
+        return stored if stored == "float16" or torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     return stored if stored == "bfloat16" and cpu_is_good_at_bfloat16() else "float32"
 
 

@@ -82,6 +82,12 @@ class LanguageModel:
         """
         return list(self.tokenizer(text, verbose=False).input_ids)
 
+    @property
+    def window(self) -> int | None:
+        """Number of tokens it can read at once; None where nothing limits them."""
+        found = getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        return found if isinstance(found, int) else None
+
     def check_fits(self, tokens: int) -> None:
         """Refuse what is longer than the model can read: beyond its window it computes nonsense, or fails.
 
@@ -91,12 +97,10 @@ class LanguageModel:
         Raises:
             TooLongError: there are more tokens than positions.
         """
-        config = self.model.config.get_text_config(decoder=True)
-        window = getattr(config, "max_position_embeddings", None)
-        if isinstance(window, int) and tokens > window:
+        if self.window is not None and tokens > self.window:
             raise TooLongError(
-                f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {window:,} at most; shorten "
-                "the text, or give fewer shots."
+                f"A prompt with its answer takes {tokens:,} tokens, and {self.name} reads {self.window:,} at most; "
+                "shorten the text, or give fewer shots."
             )
 
     @cached_property

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from linguabridge.cache import Cache
 from linguabridge.choices import Choice
+from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.lape import specific_sets
 from linguabridge.measure import Measurements
@@ -133,6 +134,11 @@ def probe_neurons(
     in_window = shared.within(layers)
     active = (values[np.searchsorted(everything.flat, in_window.flat)] > 0).mean(axis=1)
     fixed = anchored(in_window, active)
+    if settings.shared_set == "anchored" and in_window and not fixed:
+        raise InputError(
+            f"None of the {len(in_window):,} neurons that source and target share in layers {layers[0]} to "
+            f"{layers[-1]} is active on half of the probes: take all of them with --shared-set overlap."
+        )
     sets = Sets(
         rate=rate,
         raised=settings.top_rate is None and not settings.reference and rate > TOP_RATE,

@@ -150,7 +150,9 @@ class NeuronSet:
 
     def __contains__(self, neuron: tuple[int, int]) -> bool:
         layer, unit = neuron
-        return bool(np.isin(self.space.starts[layer] + unit, self.flat)) and 0 <= unit < self.space.widths[layer]
+        if not (0 <= layer < self.space.n_layers and 0 <= unit < self.space.widths[layer]):
+            return False
+        return bool(np.isin(self.space.starts[layer] + unit, self.flat))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NeuronSet):

@@ -14,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from linguabridge.batches import token_budget
-from linguabridge.collect import LONGEST_LINE
+from linguabridge.collect import LONGEST_LINE, piece_length
 from linguabridge.errors import InputError, ModelError
 from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
 from linguabridge.projection import LOGITS, log_normaliser, projection
 from linguabridge.text_bits import TextBits
-from linguabridge.texts import MAX_LENGTH
 
 
 def bits_per_byte(
@@ -130,15 +129,16 @@ class _Piece:
 
 
 def _pieces(model: LanguageModel, line: str) -> Iterator[_Piece]:
-    """A line as the model reads it, in pieces of at most 512 tokens after what the tokenizer puts before a text."""
+    """A line as the model reads it, in pieces as for activation statistics, after what is put before every text."""
     for start in range(0, len(line), LONGEST_LINE):
         ids, sizes = _encoded(model, line[start : start + LONGEST_LINE])
         front = next((i for i, token in enumerate(ids) if token not in model.special_ids), len(ids))
-        for at in range(front, len(ids), MAX_LENGTH):
-            whole = ids[:front] + ids[at : at + MAX_LENGTH]
+        length = piece_length(model, front)
+        for at in range(front, len(ids), length):
+            whole = ids[:front] + ids[at : at + length]
             scored = [i for i in range(max(front, 1), len(whole)) if whole[i] not in model.special_ids]
             if scored:
-                yield _Piece(whole, scored, [0] * front + sizes[at : at + MAX_LENGTH])
+                yield _Piece(whole, scored, [0] * front + sizes[at : at + length])
 
 
 def _encoded(model: LanguageModel, text: str) -> tuple[list[int], list[int]]:

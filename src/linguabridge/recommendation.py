@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from linguabridge import languages
@@ -27,12 +28,12 @@ from linguabridge.neuron_ranking import Sets, probe_neurons, rank_by_neurons, wi
 from linguabridge.progress import Reporter
 from linguabridge.ranking import Ranking
 from linguabridge.settings import (
-    CHAIN,
     CHAINED_BRIDGES,
     DICTIONARY,
     FALLBACK,
     FEWEST_CHECK,
     FEWEST_PROBES,
+    FIXED,
     Settings,
     check_pair,
 )
@@ -188,6 +189,8 @@ def recommend(
     similarity = {
         c.code: (profile.correlation(c.code, s.code), profile.correlation(c.code, t.code)) for c in candidates
     }
+    if not all(isfinite(value) for both in similarity.values() for value in both):
+        raise InputError("A language's activation probabilities are all the same; read more text with --tokens.")
     evidence = Evidence(
         measure=measure,
         lexicon=lexicon,
@@ -342,7 +345,7 @@ def _check(
     if not settings.check:
         return None
     pair_codes = (source.code, target.code)
-    chain = tuple(code for code in CHAIN if code not in pair_codes)[:CHAINED_BRIDGES]
+    chain = tuple(code for code in FIXED if code not in pair_codes)[:CHAINED_BRIDGES]
     # The fixed bridge, English or the next, is what everybody would take.
     codes = dict.fromkeys(way for way in (chain[:1], (first,) if first else (), chain) if way)
     ways = [tuple(map(languages.parse, way)) for way in codes]

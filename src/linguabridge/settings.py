@@ -16,8 +16,10 @@ ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate s
 FEWEST_PROBES, FEWEST_CHECK, FEWEST_TOKENS = 20, 10, 200
 FEWEST_FOR_A_VERDICT = 30  # items, bridge words that are right answers left out, to say that a bridge helps or harms
 RESULT = "recommend.json"  # in the folder of a run
-HUB = "en"  # the bridge that everybody tries first; always among the arms of the check
-CHAIN = ("en", "fr", "es", "pt")  # what a chain of bridges is made of, in this order, source and target left out
+DEFAULT_BRIDGE = "en"  # the bridge that everybody tries first; always among the arms of the check
+# The bridge that everybody tries, and those to try where it is the source or the target; in this order, without the
+# two, they are the fixed way of choosing, and what a chain of bridges is made of.
+FIXED = (DEFAULT_BRIDGE, "fr", "es", "pt")
 CHAINED_BRIDGES = 3  # in the check's chain: their words stand in one prompt
 OWN, DICTIONARY = "own", "dictionary"  # whose bridge words stand in a prompt
 

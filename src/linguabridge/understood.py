@@ -9,7 +9,7 @@ import numpy as np
 
 from linguabridge.choices import Choice, gold_ranks
 from linguabridge.languages import Language
-from linguabridge.lexicons import Entry, normalise_word
+from linguabridge.lexicons import Entry, is_among
 from linguabridge.measure import Measurements
 from linguabridge.prompts import WORD, answer_prompt, endonym, option_text, translation_prompt
 
@@ -70,8 +70,7 @@ def understood_probes(
     if reference:
         replies = measure.answers("Words the model understands", [answer_prompt(prompt) for prompt in prompts], WORD)
         right = [
-            normalise_word(WORD.cut(reply)) in {normalise_word(word) for word in choice.entry.targets}
-            for choice, reply in zip(choices, replies, strict=True)
+            is_among(WORD.cut(reply), choice.entry.targets) for choice, reply in zip(choices, replies, strict=True)
         ]
         if sum(right) >= FEWEST:
             return _probes(choices, prompts, np.flatnonzero(right).tolist(), sum(right), "greedy", fell_back=False)

@@ -96,6 +96,8 @@ def ablate(
     cache.check_writable()
     materials = gather(wanted, settings, cache)
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
+    if lazy.options.cluster is not None:
+        raise InputError("Neurons are switched off in this process, not on workers: leave out the model's cluster.")
     measure = Measurements(lazy, cache, reporter)
     if lazy.n_layers is not None:
         chosen_layers(settings.layers, lazy.n_layers, range(lazy.n_layers))  # before the work, not after it

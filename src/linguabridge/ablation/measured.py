@@ -51,7 +51,7 @@ class Changed:
 
     def scores(self, neurons: NeuronSet, factor: float, advance: Callable[[float], None] = lambda _: None) -> Scores:
         """Bits of words and texts; ``advance`` is told the part of it that is done, 1 in all."""
-        found, right, texts = self.measure.cache, self.materials.right, self.materials.held_out
+        cache, right, texts = self.measure.cache, self.materials.right, self.materials.held_out
         key = self._key(
             neurons,
             factor,
@@ -61,7 +61,7 @@ class Changed:
             max_tokens=self.text_tokens,
             max_length=MAX_LENGTH,
         )
-        if stored := found.get("ablation", key):
+        if stored := cache.get("ablation", key):
             advance(1.0)
             parts = {code: [stored.arrays[f"{name}.{code}"] for name in ("bits", "bytes", "tokens")] for code in texts}
             return Scores(stored.arrays["words"], {code: TextBits(*some) for code, some in parts.items()})
@@ -79,7 +79,7 @@ class Changed:
         arrays: dict[str, NDArray[Any]] = {"words": words}
         for code, some in read.items():
             arrays |= {f"bits.{code}": some.bits, f"bytes.{code}": some.bytes, f"tokens.{code}": some.tokens}
-        found.put("ablation", key, arrays, {"neurons": len(neurons), "factor": factor})
+        cache.put("ablation", key, arrays, {"neurons": len(neurons), "factor": factor})
         return Scores(words, read)
 
     def ranks(self, neurons: NeuronSet, factor: float) -> NDArray[np.int64]:

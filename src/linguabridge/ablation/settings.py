@@ -13,7 +13,7 @@ from linguabridge.families import are_kin, family_path
 from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.lape import SPECIFIC_RATE
 from linguabridge.profile import TOP_RATE
-from linguabridge.settings import FEWEST_TOKENS, HUB, check_seed
+from linguabridge.settings import DEFAULT_BRIDGE, FEWEST_TOKENS, check_seed
 
 FEWEST_DRAWS = 20  # with which a one-sided p can fall below .05: 1 / 21
 MOST_DRAWS = 10_000
@@ -129,7 +129,7 @@ def check_languages(source: str, target: str, settings: AblationSettings) -> Lan
 
 
 def _default_contrasts(source: Language, target: Language) -> tuple[Language, ...]:
-    hub = languages.parse(HUB)
+    hub = languages.parse(DEFAULT_BRIDGE)
     found = [] if hub in (source, target) else [hub]
     for one in map(languages.parse, _CONTRASTS):
         if not any(one == own or are_kin(family_path(one), family_path(own)) for own in (source, target)):

@@ -10,6 +10,7 @@ DOWNLOADS = (MUSE, MGSM)
 
 # Every kind that something is kept under; a test compares this list with the source.
 KINDS = {
+    "ablation": "likelihoods with neurons switched off or amplified",
     "ablation-ranks": "ranks of right words with neurons switched off",
     "answers": "the model's greedy answers",
     "blocks": "activation statistics by block of a text",

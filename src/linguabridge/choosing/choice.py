@@ -43,7 +43,7 @@ class Chosen:
 
 
 def choose(evidence: Evidence, way: str) -> Chosen:
-    """Put the candidates in order.
+    """Put the candidates in order; in one that the seed draws where the way says the same of all.
 
     Args:
         evidence: of the pair.
@@ -51,6 +51,8 @@ def choose(evidence: Evidence, way: str) -> Chosen:
     """
     scores = WAYS[way].score(evidence)
     order = np.argsort(np.where(np.isfinite(scores), -scores, np.inf), kind="stable")
+    if np.isfinite(scores).all() and np.ptp(scores) == 0:
+        order = np.random.default_rng(evidence.settings.seed).permutation(order)
     return Chosen(
         way=way,
         title=WAYS[resolved(way, evidence.codes)].title,

@@ -13,11 +13,9 @@ from linguabridge.choosing.evidence import Evidence
 from linguabridge.neuron_ranking import Probed
 from linguabridge.permutation import permutation_p
 from linguabridge.ranking import score_candidates
-from linguabridge.settings import FIXED_OR_HOP, Settings
+from linguabridge.settings import FIXED, FIXED_OR_HOP, Settings
 
 Scores = NDArray[np.float64]
-# The bridge everybody tries, and those to try where it is the source or the target.
-FIXED = ("en", "fr", "es", "pt")
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,8 @@ class Way:
     Attributes:
         name: short, as in ``--choose-by`` and in tables.
         title: what it goes by, in words.
-        score: of each candidate in order; the highest is chosen, equals are drawn from; NaN says nothing.
+        score: of each candidate in order; the highest is chosen; NaN says nothing. Of equals, the study takes the mean
+            and :func:`linguabridge.choosing.choice.choose` one.
     """
 
     name: str
@@ -36,8 +35,14 @@ class Way:
 
 
 def _ranked(evidence: Evidence, **changes: object) -> Scores:
-    settings = replace(evidence.settings, **changes)  # type: ignore[arg-type]
+    settings = _of_the_way(evidence.settings, **changes)
     return neuron_scores(evidence.neurons(settings), settings, evidence.measure.cache)
+
+
+def _of_the_way(settings: Settings, **changes: object) -> Settings:
+    # A way is what the study measured under its name, whatever estimator and sets the ranking by neurons is asked for.
+    way = {"reference": False, "estimator": None, "shared_set": "overlap", "bridge_set": "rest", **changes}
+    return replace(settings, **way)  # type: ignore[arg-type]
 
 
 def neuron_scores(probed: Probed, settings: Settings, cache: Cache | None = None) -> Scores:
@@ -63,7 +68,7 @@ def neuron_scores(probed: Probed, settings: Settings, cache: Cache | None = None
 
 def _length_given(evidence: Evidence) -> Scores:
     # What prompts of one length have in common is taken off: it is no kinship, and candidates differ in it.
-    neurons = evidence.neurons(evidence.settings)
+    neurons = evidence.neurons(_of_the_way(evidence.settings))
     lengths = evidence.measure.token_counts("Lengths of probes", neurons.probes.prompts)
     tested = permutation_p(
         neurons.values,

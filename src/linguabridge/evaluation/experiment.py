@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from linguabridge.engines.engine import GENERATED, LETTERS, TEXT, Engine, as_scored
 from linguabridge.evaluation.results import DIRECT, Row
 from linguabridge.languages import Language
-from linguabridge.lexicons import normalise_word
+from linguabridge.lexicons import is_among
 from linguabridge.prompts import WORD, Ending, Prompt, endonym, translation_prompt, without_plain_quotes
 from linguabridge.tasks.letters import parse_letter
 from linguabridge.tasks.options import ALPHABET
@@ -79,7 +79,7 @@ class Experiment:
                 arm=name,
                 bridges=tuple(said.language.code for said in chain[1:]),
                 bridge_texts=tuple(said.text for said in chain[1:]),
-                copied=self.task.words and any(is_gold(said.text, row.gold) for said in chain[1:]),
+                copied=self.task.words and any(is_among(said.text, row.gold) for said in chain[1:]),
                 without_bridge=bool(bridges) and len(chain) == 1,
             )
             for row, chain in zip(rows, chains, strict=True)
@@ -232,11 +232,6 @@ def chosen(row: Row, item: Item, metric: str) -> Row:
 def metric_of(task: Task, scoring: str) -> str:
     """What a task's scores are when its questions are decided so: a generated word has no rank, it is right or not."""
     return "exact" if task.metric == "MRR" and scoring == GENERATED else task.metric
-
-
-def is_gold(text: str, gold: Sequence[str]) -> bool:
-    """Whether a text equals a right answer after normalisation."""
-    return normalise_word(text) in {normalise_word(one) for one in gold}
 
 
 def is_graded(metric: str) -> bool:

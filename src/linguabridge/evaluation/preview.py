@@ -10,7 +10,7 @@ from linguabridge.evaluation.experiment import bridge_prompt, full_question
 from linguabridge.evaluation.plans import Plan, make_plans
 from linguabridge.evaluation.settings import EvaluationSettings
 from linguabridge.languages import Language, parse
-from linguabridge.settings import HUB
+from linguabridge.settings import DEFAULT_BRIDGE
 from linguabridge.tasks.task import Said
 
 
@@ -43,5 +43,5 @@ def _question(plan: Plan, chain: Sequence[Said]) -> list[str]:
 def _bridge(plan: Plan) -> Language:
     if plan.pair.bridges:
         return plan.pair.bridges[0]
-    hub = parse(HUB)
+    hub = parse(DEFAULT_BRIDGE)
     return hub if hub not in (plan.pair.source, plan.pair.target) else plan.pair.candidates[0]

@@ -10,7 +10,7 @@ from linguabridge import languages
 from linguabridge.engines.engine import SCORINGS
 from linguabridge.errors import InputError
 from linguabridge.languages import Language
-from linguabridge.settings import HUB, Settings
+from linguabridge.settings import DEFAULT_BRIDGE, Settings
 
 RECOMMENDED, RANDOM, ORACLE = "recommended", "random", "oracle"
 DICTIONARY, CHAIN, VOTE = "dictionary", "chain", "vote"
@@ -93,7 +93,7 @@ def fixed_bridges(source: Language, target: Language, settings: EvaluationSettin
         InputError: one of them is the source or the target.
     """
     if settings.bridges is None:
-        hub = languages.parse(HUB)
+        hub = languages.parse(DEFAULT_BRIDGE)
         return () if hub in (source, target) else (hub,)
     found = tuple(dict.fromkeys(map(languages.parse, settings.bridges)))
     for one in found:

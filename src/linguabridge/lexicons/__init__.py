@@ -12,7 +12,7 @@ from linguabridge.lexicons.cldr import CldrLexicon, is_symbol, load_cldr
 from linguabridge.lexicons.file import FileLexicon, load_file
 from linguabridge.lexicons.lexicon import Entry, Lexicon, PairEntries, SkippedLine
 from linguabridge.lexicons.muse import MuseLexicon, load_muse
-from linguabridge.lexicons.normalise import is_one_word, normalise_word
+from linguabridge.lexicons.normalise import is_among, is_one_word, normalise_word
 from linguabridge.lexicons.split import CHECK_SHARE, Split, kept_for_check, split, words_for_profile
 from linguabridge.paths import exists
 
@@ -26,6 +26,7 @@ __all__ = [
     "PairEntries",
     "SkippedLine",
     "Split",
+    "is_among",
     "is_one_word",
     "is_symbol",
     "kept_for_check",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 # Hebrew points and cantillation, without the punctuation among them (maqaf U+05BE, paseq, sof pasuq, nun hafukha).
@@ -52,6 +53,11 @@ def normalise_word(text: str) -> str:
         text = unicodedata.normalize("NFKC", _DROPPED.sub("", text))
         text = _without_surroundings(" ".join(text.split()))
     return text
+
+
+def is_among(text: str, words: Iterable[str]) -> bool:
+    """Whether a text and one of some words are the same word."""
+    return normalise_word(text) in map(normalise_word, words)
 
 
 @lru_cache(_REMEMBERED)

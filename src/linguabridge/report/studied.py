@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from linguabridge.check import DIRECT
-from linguabridge.choosing.ways import FIXED
 from linguabridge.json_values import plain
 from linguabridge.paired import Interval
 from linguabridge.report.charts import language_label
@@ -16,6 +15,7 @@ from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Section, Share, Table
 from linguabridge.report.study_body import PairMeans, read_body, views
 from linguabridge.report.study_figures import gain_figure, has_curves, regret_figure, words_figure
+from linguabridge.settings import FIXED
 from linguabridge.study.analysis import Analysis
 from linguabridge.study.results import Study
 from linguabridge.study.sets import ALL_SET

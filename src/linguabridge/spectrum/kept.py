@@ -65,7 +65,7 @@ class OnText:
         token_overlap: of the languages, shape (K, K).
         tokens: read of each language.
         support: what samples of the text confirm.
-        tree: of the languages; None where a language's probabilities do not vary.
+        tree: of the languages.
     """
 
     space: NeuronSpace
@@ -74,7 +74,7 @@ class OnText:
     token_overlap: Array
     tokens: list[int]
     support: Support
-    tree: Tree | None
+    tree: Tree
 
 
 def on_text(
@@ -83,7 +83,7 @@ def on_text(
     """Compare languages by their texts, and samples of them.
 
     Raises:
-        InputError: a text has too few lines.
+        InputError: a text has too few lines, or a language's probabilities do not vary.
     """
     codes = [one.code for one in languages]
 
@@ -92,9 +92,11 @@ def on_text(
         whole = Profile({code: profile.whole for code, profile in zip(codes, profiles, strict=True)})
         tops = [whole.top(code, settings.top_rate) for code in codes]
         arrays = _compared(whole, tops)
-        sure = _support(profiles, settings, measure)
         correlation = arrays["correlation"]
-        tree = None if np.isnan(correlation).any() else cluster(codes, 1 - correlation, sure.branches)
+        if np.isnan(correlation).any():
+            raise InputError("A language's activation probabilities are all the same; read more text with --tokens.")
+        sure = _support(profiles, settings, measure)
+        tree = cluster(codes, 1 - correlation, sure.branches)
         arrays |= {
             "tops": np.concatenate([one.flat for one in tops]),
             "sizes": np.array([len(one) for one in tops]),
@@ -130,7 +132,7 @@ def on_text(
         token_overlap=arrays["token_overlap"],
         tokens=arrays["tokens"].tolist(),
         support=Support(branches, arrays["nearest"], arrays["mutual"]),
-        tree=rebuilt(Tree | None, found.facts["tree"]),
+        tree=rebuilt(Tree, found.facts["tree"]),
     )
 
 

@@ -113,8 +113,11 @@ def resampled_correlations(profiles: Sequence[BlockedProfile], *, samples: int, 
             drawn = np.bincount(rng.integers(count, size=count), minlength=count)
             weights[ends[k] - count : ends[k], k] = drawn / (drawn @ one.tokens)
         product = weights.T @ covariance @ weights
-        deviation = np.sqrt(np.diagonal(product))
-        yield np.clip(product / np.outer(deviation, deviation), -1, 1)
+        deviation = np.sqrt(np.maximum(np.diagonal(product), 0))
+        both = np.outer(deviation, deviation)
+        # On a sample on which a language's probabilities do not vary it is like no other.
+        found = np.divide(product, both, out=np.eye(len(profiles)), where=both > 0)
+        yield np.clip(found, -1, 1)
 
 
 def _resampled_with_experts(profiles: Sequence[BlockedProfile], *, samples: int, seed: int) -> Iterator[Array]:

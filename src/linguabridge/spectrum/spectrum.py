@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
-
 from linguabridge import families
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.errors import InputError
@@ -83,8 +81,6 @@ def spectrum(
     text = on_text(measure, texts, languages, settings)
     measures, tokens = list(text.measures), text.tokens
     correlation = measures[-1].overall
-    if np.isnan(correlation).any() or text.tree is None:
-        raise InputError("A language's activation probabilities are all the same; read more text with --tokens.")
     controls = [Measure(TOKENS, text.token_overlap)]
     words, left_out = common_concepts(languages, most=settings.concepts, seed=settings.seed)
     if words:

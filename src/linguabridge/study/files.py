@@ -161,7 +161,8 @@ def read_study(
         known = {f.name for f in dataclasses.fields(StudySettings)}
         asked = {name: value for name, value in body["settings"].items() if name in known}
         asked["pairs"] = tuple(one.pair for one in pairs)
-        asked["candidates"], asked["ways"] = tuple(asked["candidates"]), tuple(asked["ways"])
+        asked["candidates"] = tuple(asked["candidates"])
+        asked["ways"] = tuple(way for way in asked["ways"] if way in WAYS)  # as their scores
         asked["lexicon_dir"] = Path(asked["lexicon_dir"]) if asked.get("lexicon_dir") else None
         settings = StudySettings(**asked)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linguabridge.choosing.combined import usefulness
-from linguabridge.choosing.ways import FIXED
+from linguabridge.settings import FIXED
 from linguabridge.study.measured import MeasuredPair
 from linguabridge.study.settings import DEVELOPMENT, parse_pairs
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from linguabridge.check import CHAINED, DIRECT, is_copied, own_words, through
 from linguabridge.choices import gold_ranks
+from linguabridge.lexicons import is_among
 from linguabridge.measure import Measurements
 from linguabridge.prompts import WORD, answer_prompt, option_text
-from linguabridge.settings import CHAIN, OWN
+from linguabridge.settings import FIXED, OWN
 from linguabridge.study.items import PairItems
 from linguabridge.study.settings import CHAINS, VOTED
 
@@ -64,7 +65,7 @@ def run_pair(measure: Measurements, items: PairItems, bridge_words: str, *, exac
     words: Words = items.glosses
     if bridge_words == OWN:
         words = own_words(measure, f"{title}, its own words", items.source, items.candidates, items.choices)
-    chains = [tuple(parts) for n in CHAINS if len(parts := [code for code in CHAIN if code in codes][:n]) == n]
+    chains = [tuple(parts) for n in CHAINS if len(parts := [code for code in FIXED if code in codes][:n]) == n]
     # Asked apart, so that other chains leave the answers of the single bridges as they are.
     asked = [_asked(measure, f"{title}, {len(codes)} bridges", items, [(), *((code,) for code in codes)], words, exact)]
     if chains:
@@ -99,6 +100,6 @@ def _asked(
     if exact:
         replies = measure.answers(f"{title}: exact answers", [answer_prompt(prompt) for prompt in prompts], WORD)
         gold = [choice.entry.targets for _ in ways for choice in items.choices]
-        found = [is_copied({"": WORD.cut(reply)}, some) for reply, some in zip(replies, gold, strict=True)]
+        found = [is_among(WORD.cut(reply), some) for reply, some in zip(replies, gold, strict=True)]
         right = np.array(found, float).reshape(as_direct.shape)
     return scores, as_direct, right

@@ -9,7 +9,7 @@ from linguabridge.choices import Choice, make_choices
 from linguabridge.errors import InputError
 from linguabridge.evaluation.glosses import word_list
 from linguabridge.languages import Language
-from linguabridge.lexicons import Entry, Lexicon, normalise_word, split
+from linguabridge.lexicons import Entry, Lexicon, is_among, normalise_word, split
 from linguabridge.settings import FEWEST_PROBES
 from linguabridge.study.settings import FEWEST_WORDS, TEST_SHARE, StudySettings
 from linguabridge.texts import Text, unread
@@ -85,8 +85,7 @@ def pair_items(
         bridged = {code: some.get(normalise_word(entry.source)) for code, some in known.items()}
         if not all(bridged.values()):
             continue
-        gold = {normalise_word(word) for word in entry.targets}
-        if any(normalise_word(word or "") in gold for word in bridged.values()):
+        if any(is_among(word or "", entry.targets) for word in bridged.values()):
             n_copied += 1
             continue
         kept.append(entry)

@@ -62,8 +62,9 @@ class StudySettings:
         """Refuse what cannot be, in one sentence."""
         check_bridge_words(self.bridge_words)
         check_seed(self.seed)
+        Settings(tokens=self.tokens, probes=self.probes)  # refuses what is too few
         for way in self.ways:
-            Settings(tokens=self.tokens, probes=self.probes, choose_by=way)  # refuses what is unknown or too few
+            Settings(choose_by=way)  # refuses what is unknown
         if self.words < FEWEST_WORDS:
             raise InputError(f"--words {self.words} is too few to tell bridges apart; give at least {FEWEST_WORDS}.")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from linguabridge.languages import Language
-from linguabridge.lexicons import normalise_word
+from linguabridge.lexicons import is_among, normalise_word
 from linguabridge.prompts import Ending, Prompt, endonym
 
 LINE = Ending(stops=("\n",), max_new_tokens=64)
@@ -111,7 +111,7 @@ def equals_gold(item: Item, answer: str, target: Language) -> Judgement:  # noqa
     """Right if it equals a right answer after normalisation; an empty answer counts as unreadable."""
     if not normalise_word(answer):
         return Judgement(None, 0.0)
-    return Judgement(answer, float(normalise_word(answer) in {normalise_word(one) for one in item.gold}))
+    return Judgement(answer, float(is_among(answer, item.gold)))
 
 
 @dataclass(frozen=True)
