@@ -150,7 +150,8 @@ class Profile:
         Raises:
             InputError: the profile has no such language.
         """
-        return float(np.corrcoef(self._of(first).probability, self._of(second).probability)[0, 1])
+        with np.errstate(invalid="ignore"):
+            return float(np.corrcoef(self._of(first).probability, self._of(second).probability)[0, 1])
 
     def _of(self, code: str) -> LanguageProfile:
         if code not in self.languages:
