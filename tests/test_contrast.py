@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from linguabridge import paired
-from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm, mean_interval, share_interval
+from linguabridge.paired import MCNEMAR, PERMUTATION, contrast, holm, mean_interval, share_interval, sign_flip_p
 
 Scores = NDArray[np.float64]
 
@@ -441,3 +441,74 @@ def test_share_of_none_or_all_has_an_exact_interval(value: float, low: float, hi
 def test_share_between_is_the_bootstraps() -> None:
     values = np.array([0.0, 1.0, 1.0, 0.5] * 5)
     assert share_interval(values, 3) == mean_interval(values, 3)
+
+
+# Ends, and what there is at them
+
+
+def by_convolution(units: NDArray[np.int64]) -> float:
+    """Share of all sign flips of whole numbers whose sum is no nearer to 0 than the one seen, by adding polynomials."""
+    sums = {0: 1}
+    for unit in units.tolist():
+        grown: dict[int, int] = {}
+        for total, ways in sums.items():
+            for sign in (unit, -unit):
+                grown[total + sign] = grown.get(total + sign, 0) + ways
+        sums = grown
+    seen = abs(int(units.sum()))
+    return sum(ways for total, ways in sums.items() if abs(total) >= seen) / 2 ** len(units)
+
+
+def test_all_flips_are_gone_through_up_to_sixteen() -> None:
+    rng = np.random.default_rng(7)
+    for n in (15, 16):
+        units = rng.integers(1, 9, n) * rng.choice((-1, 1), n)
+        units[:3] = abs(units[:3])
+        assert sign_flip_p(units.astype(float), 0) == pytest.approx(by_convolution(units), abs=1e-12)
+
+
+def test_random_flips_are_about_all_of_them() -> None:
+    rng = np.random.default_rng(8)
+    for seed in range(3):
+        units = rng.integers(1, 9, 40) * np.where(rng.random(40) < 0.65, 1, -1)
+        exact = by_convolution(units)
+        assert sign_flip_p(units.astype(float), seed) == pytest.approx(exact, abs=4 * np.sqrt(exact / 99_999) + 1e-5)
+
+
+def test_the_least_p_of_random_flips_counts_the_one_seen() -> None:
+    assert sign_flip_p(np.ones(60), 0) == 1 / 100_000
+
+
+def test_random_signs_are_even() -> None:
+    # Only about half of all ways of choosing among 40 alike items have 20 or more; signs that lean would have more.
+    units = np.r_[np.ones(20), -np.ones(20)]
+    assert sign_flip_p(units, 0) == 1
+    drawn = np.concatenate(list(paired._random_flips(40, 0)))
+    assert drawn.shape == (99_999, 40)
+    assert drawn.mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(drawn.size))
+
+
+def test_right_or_wrong_of_many_items_is_the_binomial_test_to_the_last_digit() -> None:
+    gained, lost = 40, 22
+    scores, baseline = np.array([1.0] * gained + [0.0] * lost), np.array([0.0] * gained + [1.0] * lost)
+    assert contrast(scores, baseline, 0, binary=True).p == stats.binomtest(gained, gained + lost).pvalue
+
+
+def test_scores_may_be_truth_values() -> None:
+    a, b = np.array([True, True, False, True] * 3), np.array([False, True, True, False] * 3)
+    assert contrast(a, b, 0, binary=True) == contrast(a.astype(float), b.astype(float), 0, binary=True)
+
+
+def test_six_items_are_enough_to_say_what_could_be_seen() -> None:
+    ones, none = np.ones(6), np.zeros(6)
+    assert contrast(ones, none, 0, binary=True).detectable == pytest.approx(0.8 ** (1 / 6))  # all six, in 80 % of cases
+    assert np.isnan(contrast(ones[:5], none[:5], 0, binary=True).detectable)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [([1.0, np.nan], "A score is not a finite number."), ([1.0, 0.5], "Scores are neither 0 nor 1.")],
+)
+def test_scores_that_cannot_be_are_said(scores: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        contrast(np.array(scores), np.zeros(2), 0, binary=True)

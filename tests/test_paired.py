@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from linguabridge.paired import compare, mean_interval
+from linguabridge.paired import compare, mean_interval, share_interval
 
 
 def mcnemar_by_hand(gained: int, lost: int) -> float:
@@ -76,3 +76,45 @@ def test_values_all_alike_have_no_width_and_none_is_nan() -> None:
     assert mean_interval(np.array([0.3, 0.3, 0.3]), 0).low == pytest.approx(0.3)
     assert mean_interval(np.array([0.7]), 0).high == 0.7
     assert np.isnan(mean_interval(np.array([]), 0).value)
+
+
+def test_two_values_have_an_interval() -> None:
+    # The mean of two draws from 0 and 1 is 0 or 1 in a quarter of cases each, so 95 % reach from the one to the other.
+    interval = mean_interval(np.array([0.0, 1.0]), 0)
+    assert (interval.value, interval.low, interval.high) == (0.5, 0, 1)
+
+
+def test_an_interval_is_the_quantiles_of_ten_thousand_means_or_so() -> None:
+    values = np.random.default_rng(4).normal(size=12)
+    drawn = np.random.default_rng(9).choice(values, (200_000, 12)).mean(axis=1)
+    interval = mean_interval(values, 0)
+    for end, share in ((interval.low, 0.025), (interval.high, 0.975)):
+        near = np.quantile(drawn, (share - 0.006, share + 0.006))  # four standard errors of 10,000 draws
+        assert near[0] < end < near[1]
+
+
+def test_seeds_and_groups_are_handed_on() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(1, 11, 40), rng.integers(1, 11, 40)
+    found = compare(a, b, 3)
+    assert found.mrr == mean_interval(1 / a - 1 / b, 3)
+    assert found.p_at_1 == mean_interval((a == 1).astype(float) - (b == 1), 3)
+    groups = [str(n // 4) for n in range(40)]
+    right = (a == 1).astype(float)
+    assert share_interval(right, 3) == mean_interval(right, 3)
+    assert share_interval(right, 3, groups) == mean_interval(right, 3, groups) != mean_interval(right, 3)
+
+
+def test_one_right_answer_says_little() -> None:
+    # Clopper and Pearson: the least share that makes one success of one as likely as 2.5 %.
+    assert share_interval(np.array([1.0]), 0).low == pytest.approx(0.025)
+    assert share_interval(np.array([0.0]), 0).high == pytest.approx(0.975)
+
+
+def test_intervals_of_groups_by_hand() -> None:
+    two = mean_interval(np.array([0.0, 0.0, 1.0]), 0, ["a", "a", "b"])  # of unequal groups: a ratio of sums
+    assert (two.value, two.low, two.high) == (pytest.approx(1 / 3), 0, 1)
+    one = mean_interval(np.array([0.0, 1.0, 1.0]), 0, ["a", "a", "a"])
+    assert one.low == one.high == one.value
+    alike = mean_interval(np.array([0.2, 0.6, 0.4]), 0, ["a", "a", "b"])  # means of groups are the same
+    assert alike.low == alike.high == pytest.approx(0.4)
