@@ -137,6 +137,12 @@ class Profile:
         order = np.lexsort((np.arange(n), -one.mean, -p))
         return NeuronSet.of(one.space, order[: max(1, round(n * rate))])
 
+    def tables(self) -> dict[str, Any]:
+        """What each neuron does in each language, as an Arrow table (docs/export.md has the columns)."""
+        from linguabridge.export.frames import profile_tables
+
+        return profile_tables(self)
+
     def correlation(self, first: str, second: str) -> float:
         """Pearson's correlation of two languages' activation probabilities over all neurons.
 
