@@ -11,6 +11,7 @@ from typing import Any
 
 from linguabridge.errors import InputError
 from linguabridge.folders import write_files
+from linguabridge.report.names import distinct
 from linguabridge.report.page import check_packages
 from linguabridge.report.section import Cell, Figure, Section, Table, Written
 from linguabridge.report.theme import LIGHT
@@ -33,13 +34,14 @@ def write_figures(folder: Path, sections: Sequence[Section]) -> list[Path]:
         InputError: packages of the extra ``report`` are missing, or the folder cannot be written.
     """
     check_packages()
+    figures = [(section, one) for section in sections for one in section.parts if isinstance(one, Figure)]
+    # Names differ within a section, but "a" and "b-c" make the same one as "a-b" and "c".
+    names = distinct(f"{section.name}-{figure.name}" for section, figure in figures)
     drawn: dict[str, bytes] = {}
-    for section in sections:
-        for figure in section.parts:
-            if isinstance(figure, Figure):
-                titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
-                for kind, content in _contents(titled).items():
-                    drawn[f"{section.name}-{figure.name}.{kind}"] = content
+    for name, (section, figure) in zip(names, figures, strict=True):
+        titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
+        for kind, content in _contents(titled).items():
+            drawn[f"{name}.{kind}"] = content
     try:
         write_files(folder, drawn)
     except OSError as error:
