@@ -43,6 +43,9 @@ def bits_per_byte(
         max_tokens: stop after so many scored tokens (1 or more), within a line if need be; None for the whole text.
         advance: told the number of tokens scored after each batch.
 
+    Returns:
+        Bits, bytes and tokens of each line.
+
     Raises:
         InputError: there is no token to score.
         ModelError: likelihoods are not finite.
