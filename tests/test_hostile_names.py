@@ -140,12 +140,11 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (evaluation(tasks=HOSTILE),),
         (evaluation(arms=HOSTILE, model="../../../m"),),
-        (evaluation(pairs=tuple((name, "he") for name in HOSTILE)),),
-        (evaluation(pairs=(("../x", "../../y"),)), evaluation(pairs=(("..", "x/../../y"),))),
+        (evaluation(tasks=("../x",)), evaluation(tasks=("..",))),
         # evaluate-en-zh and hant-x-values, evaluate-en-zh-hant and x-values
         (evaluation(("Hant x",), (("en", "zh"),)), evaluation(("x",), (("en", "zh-Hant"),))),
     ],
-    ids=["tasks", "arms", "sources", "pairs", "parts"],
+    ids=["tasks", "arms", "runs", "parts"],
 )
 def test_figures_have_files_of_their_own(found: tuple[Evaluation, ...], place: Path) -> None:
     folders = [write(place / name, one) for name, one in zip(("run", "second"), found, strict=False)]
@@ -158,12 +157,21 @@ def test_figures_have_files_of_their_own(found: tuple[Evaluation, ...], place: P
     assert [one.read_text("utf-8") for one in paths if one.suffix == ".csv"] == [one.title for one in figures]
 
 
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name != "con"])  # that is Cofán
+def test_a_report_on_what_is_no_language_is_refused(name: str, place: Path, run: Run) -> None:
+    write(place / "run", evaluation(pairs=(("ar", name),)))
+    ended = run("report", place / "run", "--out", place / "report.html", "--figures", place / "out")
+    assert ended.code == 2
+    assert "language: give a code" in ended.err or "Unknown language" in ended.err
+    assert not (place / "out").exists()
+
+
 def test_a_report_with_figures_is_drawn(place: Path, run: Run) -> None:
-    found = evaluation(tasks=("../x", "a\0b"), arms=("/etc/x", "..\0"), pairs=(("../x", "a\0b"),))
+    found = evaluation(tasks=("../x", "a\0b"), arms=("/etc/x", "..\0"))
     write(place / "run", found)
     ended = run("report", place / "run", "--out", place / "report.html", "--figures", place / "out")
     assert ended.code == 0, ended.err
-    names = {f"evaluate-x-a-b-{task}-{what}.{kind}" for task in ("x", "a-b") for what in ("values",) for kind in KINDS}
+    names = {f"evaluate-ar-he-{task}-values.{kind}" for task in ("x", "a-b") for kind in KINDS}
     assert names <= {one.name for one in (place / "out").iterdir()}
     assert all(one.stat().st_size for one in (place / "out").iterdir())
 

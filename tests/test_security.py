@@ -1,11 +1,13 @@
 """What SECURITY.md says of the source as a whole: no address without TLS, nothing unpacked, no pickle; and of archives,
-which another library unpacks.
+which another library opens.
 """
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,20 +81,44 @@ def test_what_is_unsafe_would_be_seen(code: str, seen: list[str]) -> None:
     assert list(unsafe(code)) == seen
 
 
-def test_members_of_a_data_sets_archive_that_lead_out_of_it_are_left_out(tmp_path: Path) -> None:
-    """``datasets`` unpacks it, and what SECURITY.md says of that is true of the version that is installed."""
+OUTSIDE = ("../evil.csv", "../../../../evil.csv")
+
+
+def packed(folder: Path, kind: str, names: tuple[str, ...]) -> Path:
+    """An archive of a table, and of tables under these names."""
+    tables = {"rows.csv": b"text\nmoja\n", **dict.fromkeys(names, b"text\nevil\n")}
+    path = folder / f"sw.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in tables.items():
+                archive.writestr(name, content)
+        return path
+    with tarfile.open(path, "w") as archive:
+        for name, content in tables.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_a_data_sets_archive_of_tables_is_read_in_place(tmp_path: Path) -> None:
+    """By ``datasets``: what SECURITY.md says of it is true of the version that is installed."""
     import datasets
 
-    root = tmp_path / "a" / "b" / "set"
-    root.mkdir(parents=True)
-    with zipfile.ZipFile(root / "sw.zip", "w") as archive:
-        archive.writestr("rows.csv", "text\nmoja\n")
-        for name in ("../evil.csv", "../../../../evil.csv", f"{tmp_path}/evil.csv"):
-            archive.writestr(name, "text\nevil\n")
-    (root / "README.md").write_text(
-        "---\nconfigs:\n- config_name: sw\n  data_files:\n  - split: test\n    path: sw.zip\n---\n"
-    )
-    builder = datasets.load_dataset_builder(str(root), "sw", cache_dir=str(tmp_path / "a" / "cache"))
+    files, cache = {"test": str(packed(tmp_path, "zip", ()))}, str(tmp_path / "cache")
+    builder = datasets.load_dataset_builder("csv", data_files=files, cache_dir=cache)
     builder.download_and_prepare()
     assert builder.as_dataset(split="test")["text"][:] == ["moja"]
-    assert [file.name for file in tmp_path.rglob("*.csv")] == ["rows.csv"]
+    assert list(tmp_path.rglob("*.csv")) == []
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_where_an_archive_is_unpacked_nothing_leads_out_of_its_folder(kind: str, tmp_path: Path) -> None:
+    from datasets import DownloadConfig, DownloadManager
+
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    path = packed(deep, kind, (*OUTSIDE, f"{tmp_path}/evil.csv"))
+    DownloadManager(download_config=DownloadConfig(cache_dir=deep / "cache")).extract(str(path))
+    assert [file.relative_to(deep).parts[:2] for file in tmp_path.rglob("rows.csv")] == [("cache", "extracted")]
+    assert list(tmp_path.rglob("evil.csv")) == []

@@ -177,8 +177,9 @@ def test_the_commit_is_that_of_the_library(tmp_path: Path, monkeypatch: pytest.M
 
     load, cache = datasets.load_dataset_builder, str(tmp_path / "cache")
     files = {"test": [str(write_rows(tmp_path / "rows.jsonl", [{"a": "x"}, {"a": "y"}]))]}
-    read = Json(cache, dataset_name="set", config_name="sw", hash=COMMIT, repo_id="owner/set", data_files=files)
-    read.download_and_prepare()
+    named = {"dataset_name": "set", "config_name": "sw", "config_id": "sw", "hash": COMMIT}
+    Json(cache, data_files=files, **named).download_and_prepare()
+    (tmp_path / "cache" / "set").rename(tmp_path / "cache" / "owner___set")  # where it is put for the hub
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets, "load_dataset_builder", lambda *names: load(*names, cache_dir=cache))
     rows = sources.hub_table("owner/set", "sw", "test", "x")
