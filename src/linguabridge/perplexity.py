@@ -18,6 +18,7 @@ from linguabridge.collect import LONGEST_LINE
 from linguabridge.errors import InputError, ModelError
 from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
+from linguabridge.progress import nothing
 from linguabridge.projection import LOGITS, log_normaliser, projection
 from linguabridge.text_bits import TextBits
 from linguabridge.texts import MAX_LENGTH
@@ -75,11 +76,7 @@ def bits_per_byte(
 
 
 def continuation_bits(
-    model: LanguageModel,
-    prompts: Sequence[str],
-    continuations: Sequence[str],
-    *,
-    advance: Callable[[float], None] = lambda _: None,
+    model: LanguageModel, prompts: Sequence[str], continuations: Sequence[str]
 ) -> NDArray[np.float64]:
     """Bits that a model needs for each continuation after its prompt.
 
@@ -91,7 +88,6 @@ def continuation_bits(
         model: the model.
         prompts: n prompts.
         continuations: n texts.
-        advance: told the number of tokens scored after each batch.
 
     Returns:
         −log2 of the probabilities, shape (n,).
@@ -108,7 +104,7 @@ def continuation_bits(
             raise ModelError("A prompt must encode to at least one token before what follows it; this one gives none.")
         model.check_fits(len(ids))
         asked.append((ids, list(range(same, len(ids)))))
-    return _bits(model, asked, advance)
+    return _bits(model, asked, nothing)
 
 
 @dataclass(frozen=True)
