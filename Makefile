@@ -46,7 +46,7 @@ minimal newest: $(VENV)/.dev
 	$(PYTHON) -m venv .venv-$@
 	grep '^torch==' constraints.txt > .venv-$@/torch.txt
 	$(BIN)/uv pip install --quiet --python .venv-$@ --upgrade --resolution $(RESOLUTION) --constraint .venv-$@/torch.txt --editable '.[demo,report,endpoint,ray]'
-	$(BIN)/uv pip install --quiet --python .venv-$@ hatchling hypothesis pytest pytest-xdist
+	$(BIN)/uv pip install --quiet --python .venv-$@ hatchling hypothesis polars pytest pytest-xdist
 	.venv-$@/bin/python -m pytest -m "not long and not real_model" -n 2 --dist loadfile $(WARNINGS)
 
 lint: $(VENV)/.dev

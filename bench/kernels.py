@@ -100,7 +100,7 @@ def textbook_hsic(x: Matrix, y: Matrix) -> NDArray[np.float64]:
     return np.array([[np.trace(k @ h @ m @ h) / (n - 1) ** 2 for m in ky] for k in kx])
 
 
-def bench_dependence(neurons: int = 60, probes: int = 500, n_repeats: int = REPEATS) -> Dependence:
+def bench_dependence(neurons: int = 60, probes: int = 500) -> Dependence:
     """Time all pairs at once and both loops, in turns, and compare the values of those that compute the same."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(neurons, probes)).astype(np.float32)
@@ -116,7 +116,7 @@ def bench_dependence(neurons: int = 60, probes: int = 500, n_repeats: int = REPE
             lambda: lean_hsic(x, y),
             lambda: flat[0] @ flat[1].T,
         ],
-        n_repeats,
+        REPEATS,
     )
     ours, textbook, loop, lean, product = (repeats(column) for column in zip(*measured, strict=True))
     return Dependence(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,19 @@ def message(call: Callable[[], object], kind: type[Exception] = InputError) -> s
     return str(caught.value)
 
 
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
 class Hub:
-    """Stands in for ``datasets``: tables by (data set, configuration, split)."""
+    """Stands in for ``datasets``: tables by (data set, configuration, split), and commits by data set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import datasets
 
         self.tables: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        self.commits: dict[str, str] = {}
         monkeypatch.setattr(datasets, "get_dataset_config_names", self.names)
-        monkeypatch.setattr(datasets, "load_dataset", self.load)
+        monkeypatch.setattr(datasets, "load_dataset_builder", partial(Builder, self))
 
     def names(self, data_set: str) -> list[str]:
         found = [key[1] for key in self.tables if key[0] == data_set]
@@ -72,5 +77,18 @@ class Hub:
             raise ConnectionError("no network")
         return ["all_languages", *dict.fromkeys(found)]
 
-    def load(self, data_set: str, name: str, *, split: str) -> list[dict[str, Any]]:
-        return self.tables[data_set, name, split]
+
+class Builder:
+    """Stands in for a builder of ``datasets``."""
+
+    def __init__(self, hub: Hub, data_set: str, name: str) -> None:
+        self.hash = hub.commits.get(data_set)
+        self._tables = {key[2]: rows for key, rows in hub.tables.items() if key[:2] == (data_set, name)}
+        self._prepared = False
+
+    def download_and_prepare(self) -> None:
+        self._prepared = True
+
+    def as_dataset(self, *, split: str) -> list[dict[str, Any]]:
+        assert self._prepared
+        return self._tables[split]

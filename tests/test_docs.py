@@ -11,6 +11,8 @@ A block is one of three things, and one that is none of them fails the tests:
 - **shown**: what a command printed, or a file or formula to look at. ``SHOWN`` says which. Of a transcript (``$ …``)
   the command is run and what follows is shown. What docs/export.md shows is compared here, the tables of docs/study.md
   in test_study_docs; what the default model printed is pasted from a run and not compared.
+
+Commands and options that sentences name are parsed, and not run.
 """
 
 from __future__ import annotations
@@ -78,6 +80,9 @@ SMALL = {
     "study": f"{_READ} {CANDIDATES} --words 40 --no-exact",
     "stability": _READ,
 }
+# What looks like a command in a sentence, and options of other programs.
+NO_COMMANDS = {"linguabridge routes": "what stands as format in a table of routes"}
+NOT_OURS = {"--log_samples": "lm-eval", "--only": "python -m bench"}
 SMALL_BY_ITSELF = ("export.md",)  # its commands are run as they stand, and what they print is compared
 PAIRS = ("ar:he", "en:sw")  # of a study whose command names none
 # Runs that a page's commands find there.
@@ -161,6 +166,24 @@ LINES = [(one.page, line) for one in BLOCKS if not (one.shown or one.python) for
 OURS = list(dict.fromkeys((page, line) for page, line in LINES if "linguabridge" in line.split()[0]))
 
 
+def inline_of(page: Path) -> Iterator[str]:
+    """Code in the sentences of a page, each piece on one line."""
+    sentences = re.sub(r"(?ms)^ *```.*?^ *```", "", page.read_text("utf-8"))
+    for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", sentences):
+        yield " ".join(code.split())
+
+
+INLINE = [(page.name, code) for page in (*PAGES, REPOSITORY / "SECURITY.md") for code in inline_of(page)]
+IN_SENTENCES = list(
+    dict.fromkeys(
+        (page, command.strip())
+        for page, code in INLINE
+        if code.startswith("linguabridge ") and code not in NO_COMMANDS
+        for command in code.split(" & ")
+    )
+)
+
+
 def words(command: str) -> list[str]:
     return shlex.split(command, comments=True)[1:]
 
@@ -190,21 +213,56 @@ def test_what_is_declared_as_shown_is_there() -> None:
 
 def test_there_are_blocks_of_every_kind() -> None:
     assert len(OURS) > 30
+    assert len(IN_SENTENCES) > 30
     assert sum(one.python for one in BLOCKS) > 6
     assert {program(line) for _, line in LINES} == set(PROGRAMS)
 
 
-@pytest.mark.parametrize(("page", "command"), OURS, ids=[f"{page}: {command}" for page, command in OURS])
-def test_command_parses(page: str, command: str) -> None:
+def found_command(command: str) -> tuple[Any, str, list[str]]:
+    """The command that a line gives, its name, and the words after that."""
     from linguabridge.cli import app
 
-    group = typer.main.get_command(app)
-    name, *rest = words(command)
-    found = group.commands[name]
+    found: Any = typer.main.get_command(app)  # typer brings its own click, whose classes have no public name
+    name, rest = "", words(command)
     while hasattr(found, "commands"):
         name, *rest = rest
         found = found.commands[name]
-    found.make_context(name, list(rest))
+    return found, name, rest
+
+
+def options_of(command: Any) -> set[str]:
+    own = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    return own.union(*(options_of(one) for one in getattr(command, "commands", {}).values()))
+
+
+@pytest.mark.parametrize(("page", "command"), OURS, ids=[f"{page}: {command}" for page, command in OURS])
+def test_command_parses(page: str, command: str) -> None:
+    found, name, rest = found_command(command)
+    found.make_context(name, rest)
+
+
+@pytest.mark.parametrize(
+    ("page", "command"), IN_SENTENCES, ids=[f"{page}: {command}" for page, command in IN_SENTENCES]
+)
+def test_command_in_a_sentence_parses(page: str, command: str) -> None:
+    """A word such as RUN stands for any; a command that is only named takes more words than that."""
+    found, name, rest = found_command(command)
+    if rest:
+        found.make_context(name, rest)
+
+
+def test_options_in_sentences_are_there() -> None:
+    from linguabridge.cli import app
+
+    known = {"--help", *NOT_OURS, *options_of(typer.main.get_command(app))}
+    named = {(page, option) for page, code in INLINE for option in re.findall(r"^--[a-z][\w-]*", code)}
+    assert len(named) > 50
+    assert {(page, option) for page, option in named if option not in known} == set()
+
+
+def test_what_is_declared_as_no_command_is_there() -> None:
+    assert set(NO_COMMANDS) <= {code for _, code in INLINE}
+    assert set(NOT_OURS) <= {code.split()[0] for _, code in INLINE}
 
 
 def test_targets_of_make_are_there() -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import polars
 import pyarrow as pa
 import pytest
 
+import linguabridge
 import made_up
 from linguabridge.ablation.results import ALIKE, OVERLAP, TRANSLATION, Ablation, Arm, Change, Control
 from linguabridge.ablation.settings import AblationSettings
 from linguabridge.languages import parse
+from linguabridge.neurons import NeuronSpace
 from linguabridge.paired import Interval
+from linguabridge.profile import LanguageProfile, Profile
 from linguabridge.study.stability import PairStability, Stability
 
 
@@ -75,16 +83,17 @@ def test_a_study() -> None:
     assert len(rows(tables["policies"], figure="score")) == sum(len(one.policies) for one in result.analyses)
 
 
-def test_an_ablation() -> None:
+def ablation() -> Ablation:
     control = Control(ALIKE, 0.1, 0.0, 0.2, (0.0, 0.2), 1, 2 / 3, Interval(0.4, 0.3, 0.5))
     change = Change(TRANSLATION, -1, -3.0, Interval(-0.5, -0.6, -0.4), None, (control,))
     text = Change("ar", 1, 2.0, Interval(0.3, 0.2, 0.4), (9.0, 10.0), ())
     arm = Arm(OVERLAP, None, 0.0, ((1, 2),), change, Interval(-0.1, -0.2, 0.0), (text,), {}, {}, {})
     pair = (parse("ar"), parse("he"))
-    result = Ablation(
-        *pair, (), pair, "tiny", {}, AblationSettings(), (1, 2), 64, {}, {}, 40, -3.0, 0.5, {}, (arm,), ()
-    )
-    tables = result.tables()
+    return Ablation(*pair, (), pair, "tiny", {}, AblationSettings(), (1, 2), 64, {}, {}, 40, -3.0, 0.5, {}, (arm,), ())
+
+
+def test_an_ablation() -> None:
+    tables = ablation().tables()
     assert [(row["of"], row["before"], row["change"]) for row in rows(tables["changes"])] == [
         (TRANSLATION, -3.0, -0.5), ("ar", 2.0, 0.3), ("MRR", 0.5, -0.1),
     ]  # fmt: skip
@@ -92,12 +101,16 @@ def test_an_ablation() -> None:
     assert (row["control"], row["draws"], row["mean"], row["excess"], row["of"]) == (ALIKE, 2, 0.1, 0.4, TRANSLATION)
 
 
-def test_a_stability() -> None:
+def stability() -> Stability:
     pairs = tuple(
         PairStability(code, "he", "cka", 40, 0.1 * place, None, {"0.005–0.01": 0.5})
         for place, code in enumerate(("ar", "sw", "id"))
     )
-    tables = Stability("tiny", ("cldr", "muse"), pairs).tables()
+    return Stability("tiny", ("cldr", "muse"), pairs)
+
+
+def test_a_stability() -> None:
+    tables = stability().tables()
     assert rows(tables["agreement"], source="sw", between="halves")[0]["agreement"] == pytest.approx(0.1)
     assert rows(tables["agreement"], source="sw", between="lexicons")[0]["agreement"] is None
     (halves,) = rows(tables["means"], between="halves")
@@ -105,16 +118,76 @@ def test_a_stability() -> None:
     assert halves["value"] == pytest.approx(0.1)
 
 
-def test_frames_come_of_tables() -> None:
-    pandas = pytest.importorskip("pandas", reason="pandas is no dependency")
-    frame = made_up.evaluation().tables()["arms"].to_pandas()
-    assert isinstance(frame, pandas.DataFrame)
-    assert frame.query("metric == 'MRR' and arm == 'en'")["gain"].tolist() == [0.2, 0.2]
+def profile() -> Profile:
+    """Two languages in layers of two and three neurons; in the second, those of the last layer are an expert that
+    no token came to."""
+    space = NeuronSpace.of_experts(((2,), (3,)))
+    total = np.array([1.0, -2.0, 4.0, 0.0, 8.0])
+    plain = LanguageProfile(space, np.array([0, 5, 10, 2, 1]), total, 10)
+    routed = LanguageProfile(space, np.array([4, 2, 0, 0, 0]), total * [1, 1, 0, 0, 0], 8, np.array([8, 0]))
+    return Profile({"ar": plain, "he": routed})
 
 
-def test_polars_frames_come_of_tables() -> None:
-    polars = pytest.importorskip("polars", reason="polars is no dependency")
-    frame = polars.from_arrow(made_up.evaluation().tables()["arms"])
+def test_a_profile() -> None:
+    table = profile().tables()["neurons"]
+    assert table["layer"].to_pylist() == 2 * [0, 0, 1, 1, 1]
+    assert table["unit"].to_pylist() == 2 * [0, 1, 0, 1, 2]
+    assert table["language"].to_pylist() == ["ar"] * 5 + ["he"] * 5
+    assert table["probability"].to_pylist() == [0, 0.5, 1, 0.2, 0.1, 0.5, 0.25, 0, 0, 0]
+    assert table["mean"].to_pylist() == pytest.approx([0.1, -0.2, 0.4, 0, 0.8, 0.125, -0.25, 0, 0, 0])
+    assert Profile({}).tables()["neurons"].num_rows == 0
+
+
+RESULTS: dict[str, Callable[[], Any]] = {
+    "Ablation": ablation,
+    "Evaluation": made_up.evaluation,
+    "Profile": profile,
+    "Recommendation": made_up.recommendation,
+    "Spectrum": lambda: made_up.spectrum(5),
+    "Stability": stability,
+    "Study": made_up.study,
+}
+TABLES = [(kind, name) for kind, made in RESULTS.items() for name in made().tables()]
+NO_RESULTS = ("Language", "LazyModel")  # what a public function gives and no experiment found
+
+
+def test_every_public_result_has_tables() -> None:
+    """A result is a class that a public function gives."""
+    functions = [getattr(linguabridge, name) for name in linguabridge.__all__]
+    given = {inspect.signature(one).return_annotation for one in functions if inspect.isfunction(one)}
+    named = {one for one in given if one.isidentifier() and one[0].isupper()} - set(NO_RESULTS)
+    assert named == set(RESULTS)
+    assert {type(made()).__name__ for made in RESULTS.values()} == named <= set(linguabridge.__all__)
+    public = {name for name in linguabridge.__all__ if hasattr(getattr(linguabridge, name), "tables")}
+    assert public == named
+
+
+def same(found: Any, held: Any) -> bool:
+    """Whether a cell of a frame is that of the table: pandas has arrays for lists, and NaN for null."""
+    if isinstance(held, list):
+        return len(found) == len(held) and all(map(same, found, held))
+    if held is None or (isinstance(held, float) and math.isnan(held)):
+        return found is None or math.isnan(found)
+    return bool(found == held)
+
+
+@pytest.mark.parametrize(("kind", "name"), TABLES)
+def test_frames_hold_what_tables_hold(kind: str, name: str) -> None:
+    table = RESULTS[kind]().tables()[name]
+    assert table.num_rows
+    held = table.to_pylist()
+    for frame in (table.to_pandas().to_dict("records"), polars.from_arrow(table).to_dicts()):
+        assert len(frame) == len(held)
+        for found, row in zip(frame, held, strict=True):
+            assert list(found) == list(row)
+            assert [column for column in row if not same(found[column], row[column])] == []
+
+
+def test_frames_are_asked_as_the_page_says() -> None:
+    table = made_up.evaluation().tables()["arms"]
+    assert table.to_pandas().query("metric == 'MRR' and arm == 'en'")["gain"].tolist() == [0.2, 0.2]
+    frame = polars.from_arrow(table)
+    assert isinstance(frame, polars.DataFrame)
     assert frame.filter(polars.col("metric") == "MRR", polars.col("arm") == "en")["gain"].to_list() == [0.2, 0.2]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -76,6 +77,15 @@ def test_codes_and_names_are_completed() -> None:
     assert complete_model("./gem") == []
 
 
+def asked(shell: str, typed: str) -> dict[str, str]:
+    """What the script of a shell has in the environment when it asks what may follow."""
+    asks = {"_LINGUABRIDGE_COMPLETE": f"complete_{shell}"}
+    if shell == "bash":
+        return {**asks, "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    return {**asks, "_TYPER_COMPLETE_ARGS": typed, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
@@ -92,19 +102,29 @@ def test_codes_and_names_are_completed() -> None:
     ],
 )
 def test_shell_is_offered_what_fits(
-    typed: str, offered: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    typed: str, offered: str, shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("_LINGUABRIDGE_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", typed)
-    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    for name, value in asked(shell, typed).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["linguabridge"])
     with pytest.raises(SystemExit):
         cli.main()
-    assert offered in capsys.readouterr().out.split()
+    shown = capsys.readouterr().out
+    found = re.findall(r'"([^"]+)"(?::"|[\n)])', shown) if shell == "zsh" else re.split(r"\t.*\n|\s", shown)
+    assert offered in found
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell_asks_linguabridge(shell: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, shell))
+    shown = run("--show-completion")
+    assert shown.code == 0
+    assert f"_LINGUABRIDGE_COMPLETE=complete_{shell}" in shown.out
+    assert set(asked(shell, "")) - {"_TYPER_COMPLETE_FISH_ACTION"} <= set(re.findall(r"\w+", shown.out))
+    assert ("_TYPER_COMPLETE_FISH_ACTION=get-args" in shown.out) == (shell == "fish")
 
 
 def test_completion_loads_neither_torch_nor_the_lexicon() -> None:
-    asked = {"_LINGUABRIDGE_COMPLETE": "complete_bash", "COMP_WORDS": "linguabridge recommend s", "COMP_CWORD": "2"}
     code = (
         "import sys, linguabridge.cli\n"
         "sys.argv = ['linguabridge']\n"
@@ -113,8 +133,7 @@ def test_completion_loads_neither_torch_nor_the_lexicon() -> None:
         "slow = {'torch', 'transformers', 'linguabridge.lexicons', 'linguabridge.languages'}\n"
         "sys.exit(bool(slow & set(sys.modules)))"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True, env={**os.environ, **asked}
-    )
+    environment = {**os.environ, **asked("bash", "linguabridge recommend s")}
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, env=environment)
     assert ended.returncode == 0
     assert "sw" in ended.stdout.split()

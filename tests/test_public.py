@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,27 +15,36 @@ import pytest
 import linguabridge
 from conftest import REPOSITORY
 
-STUDIES = ("study_ways", "stability")  # what they give is described by its class
-# Classes that are handed on from one function to another, or whose methods pass on what a function of their own
-# module describes.
-HANDED_ON = ("Cache", "Measurements")
-PASSING_ON = (*HANDED_ON, "Study", "Stability")
+PASSING_ON = "Measurements"  # most of its methods pass on to a function, which describes what goes in and out
+ARRAY = re.compile(r"(NDArray|Tensor|Activations|Indices|Matrix|Arrays)\b")
+SHAPE = re.compile(r"\bshape\b|The same tensor")
+
+Name = tuple[str, Any]
+
+
+def public() -> Iterator[Name]:
+    """What is named, and what public modules hold."""
+    for name in linguabridge.__all__:
+        found = getattr(linguabridge, name)
+        yield name, found
+        if inspect.ismodule(found):
+            for inner, one in vars(found).items():
+                if getattr(one, "__module__", None) == found.__name__ and not inner.startswith("_"):
+                    yield f"{name}.{inner}", one
+
+
+CLASSES = {name: found for name, found in public() if inspect.isclass(found)}
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Public functions, those of public modules, and methods of public classes that take anything."""
-    for name in linguabridge.__all__:
-        found = getattr(linguabridge, name)
-        if inspect.ismodule(found):
-            for inner, one in vars(found).items():
-                if inspect.isfunction(one) and one.__module__ == found.__name__ and not inner.startswith("_"):
-                    yield f"{name}.{inner}", one
-        elif inspect.isclass(found) and name not in PASSING_ON:
+    """Public functions, and methods of public classes that take anything."""
+    for name, found in public():
+        if inspect.isclass(found):
             for inner, one in vars(found).items():
                 method = getattr(one, "__func__", one)
                 if inspect.isfunction(method) and not inner.startswith("_") and len(parameters(method)) > 0:
                     yield f"{name}.{inner}", method
-        elif callable(found) and not inspect.isclass(found):
+        elif callable(found):
             yield name, inspect.unwrap(found)
 
 
@@ -67,28 +76,63 @@ def test_there_are_many_functions() -> None:
     assert {"recommend", "NeuronSet.jaccard", "dependence.score", "routes.read_routes"} <= set(FUNCTIONS)
 
 
+def docstring(name: str) -> str:
+    """Of a function; of a method that passes on to another one, with that one's."""
+    text = inspect.getdoc(FUNCTIONS[name]) or ""
+    if name.startswith(f"{PASSING_ON}.") and (passed := re.search(r"; see :func:`([\w.]+)\.(\w+)`\.$", text)):
+        text += "\n\n" + (inspect.getdoc(getattr(import_module(passed[1]), passed[2])) or "")
+        for one in re.findall(r"``(\w+)``", (inspect.getdoc(CLASSES[PASSING_ON]) or "").partition("Args:")[0]):
+            text += f"\n    {one}: described by the class."
+    return text
+
+
+def said_of(text: str, one: str) -> str:
+    """What a docstring says of a parameter or field; empty where it says nothing."""
+    found = re.search(rf"(?m)^    {one}: .*(\n      .*)*", text)
+    return found[0] if found else ""
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_docstring_says_what_goes_in_and_out(name: str) -> None:
-    function = FUNCTIONS[name]
-    text = inspect.getdoc(function) or ""
+    function, text = FUNCTIONS[name], docstring(name)
     for one in parameters(function):
-        assert re.search(rf"(?m)^    {one}: ", text), one
+        assert said_of(text, one), one
     given = inspect.signature(function).return_annotation
-    if given not in ("None", None) and name not in STUDIES:
+    if given not in ("None", None):
         assert "\nReturns:\n" in text or "\nYields:\n" in text
     if "raise " in inspect.getsource(function):
         assert "\nRaises:\n" in text
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in linguabridge.__all__ if inspect.isclass(getattr(linguabridge, name))]
-)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstring_says_the_shapes_of_arrays(name: str) -> None:
+    text = docstring(name)
+    signature = inspect.signature(FUNCTIONS[name])
+    for one, parameter in signature.parameters.items():
+        if ARRAY.match(str(parameter.annotation)):
+            assert SHAPE.search(said_of(text, one)), one
+    if ARRAY.match(str(signature.return_annotation)):
+        assert SHAPE.search(text.partition("\nReturns:\n")[2])
+
+
+@pytest.mark.parametrize("name", CLASSES)
 def test_docstring_says_what_fields_hold(name: str) -> None:
-    found = getattr(linguabridge, name)
+    found = CLASSES[name]
     text = inspect.getdoc(found) or ""
     assert text
-    if not is_dataclass(found):
-        return
-    for one in found.__dataclass_fields__:
-        if not one.startswith("_") and name not in HANDED_ON:
-            assert re.search(rf"(?m)^    {one}: ", text), one
+    for one, field in getattr(found, "__dataclass_fields__", {}).items():
+        if not one.startswith("_"):
+            assert said_of(text, one), one
+            assert SHAPE.search(said_of(text, one)) or not ARRAY.match(field.type), one
+    for one, value in vars(found).items():
+        if isinstance(value, property) and not one.startswith("_"):
+            assert value.__doc__, one
+            given = str(inspect.signature(value.fget).return_annotation)  # type: ignore[arg-type]
+            assert SHAPE.search(value.__doc__) or not ARRAY.match(given), one
+
+
+def test_arrays_are_among_what_is_looked_at() -> None:
+    seen = {name for name, one in FUNCTIONS.items() if ARRAY.match(str(inspect.signature(one).return_annotation))}
+    assert {"dependence.cka_pairs", "NeuronSet.layer", "Measurements.probe_matrix"} <= seen
+    assert ARRAY.match(CLASSES["LanguageProfile"].__dataclass_fields__["routed"].type)
+    assert ARRAY.match(CLASSES["planted.Planted"].__dataclass_fields__["values"].type)

@@ -10,7 +10,7 @@ import pytest
 from linguabridge.languages import parse
 from linguabridge.tasks import choice
 from linguabridge.tasks.task import Data
-from task_data import EN, IT, SW, TR, Hub, SharedData, data_in, every, message, raw_jsonl, write_rows
+from task_data import COMMIT, EN, IT, SW, TR, Hub, SharedData, data_in, every, message, raw_jsonl, write_rows
 
 
 def xcopa_row(idx: int, question: str = "cause", label: int = 0, **changed: Any) -> dict[str, Any]:
@@ -107,3 +107,5 @@ def test_xcopa_from_the_hub_asks_estonian_and_takes_english_from_its_own_place(h
     hub.tables["aps/super_glue", "copa", "validation"] = [xcopa_row(0, "cause", premise="The sun rose.")]
     loaded = choice.load(EN, TR, Data())
     assert [(item.text, item.fields["question"]) for item in loaded.items] == [("The sun rose.", "cause")]
+    hub.commits["cambridgeltl/xcopa"] = COMMIT
+    assert choice.load(EN, TR, Data()).source == f"XCOPA (aps/super_glue and cambridgeltl/xcopa, commit {COMMIT})"

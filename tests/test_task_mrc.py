@@ -9,7 +9,7 @@ import pytest
 
 from linguabridge.tasks import mrc
 from linguabridge.tasks.task import Data, Item
-from task_data import DE, EN, SW, TR, Hub, SharedData, data_in, every, message, raw_jsonl, write_rows
+from task_data import COMMIT, DE, EN, SW, TR, Hub, SharedData, data_in, every, message, raw_jsonl, write_rows
 
 
 def belebele_row(link: str = "w/1", number: int = 1, **changed: Any) -> dict[str, Any]:
@@ -104,3 +104,5 @@ def test_belebele_from_the_hub(hub: Hub) -> None:
     loaded = mrc.load(SW, DE, Data())
     assert [item.text for item in loaded.items] == ["kifungu"]
     assert loaded.source == "Belebele (facebook/belebele)"
+    hub.commits["facebook/belebele"] = COMMIT
+    assert mrc.load(SW, DE, Data()).source == f"Belebele (facebook/belebele, commit {COMMIT})"

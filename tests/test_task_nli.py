@@ -6,7 +6,7 @@ from pathlib import Path
 
 from linguabridge.tasks import nli
 from linguabridge.tasks.task import Data, Item
-from task_data import DE, SW, Hub, SharedData, data_in, every, message, raw_tsv, write
+from task_data import COMMIT, DE, SW, Hub, SharedData, data_in, every, message, raw_tsv, write
 
 
 def xnli_file(folder: Path, code: str, rows: list[tuple[str, str, str]]) -> Path:
@@ -64,6 +64,8 @@ def test_xnli_from_the_hub(hub: Hub) -> None:
     ]
     loaded = nli.load(SW, DE, Data())
     assert {(item.text, item.gold) for item in loaded.items} == {("p", ("Ja",)), ("p", ("Nein",))}
+    hub.commits["facebook/xnli"] = COMMIT
+    assert nli.load(SW, DE, Data()).source == f"XNLI (facebook/xnli, commit {COMMIT})"
     hub.tables["facebook/xnli", "de", "validation"][2]["label"] = 3
     assert message(lambda: nli.load(SW, DE, Data())) == (
         "facebook/xnli (de, validation), row 3: 'label' must be -1 to 2."

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from linguabridge.errors import DownloadError
+from linguabridge.hub import commit_of
 from linguabridge.tasks import choice, mrc, nli, sources, topics
 from linguabridge.tasks.sources import Row
 from linguabridge.tasks.task import Data
-from task_data import DE, SW, TR, Hub, message, write
+from task_data import COMMIT, DE, SW, TR, Hub, message, write, write_rows
 
 
 def test_files_are_found_by_any_code_of_their_language(tmp_path: Path) -> None:
@@ -54,6 +55,10 @@ def test_lines_without_end_and_nul_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", '{"text": "a"}\n{"text": "' + "b" * 1_000_000 + '"}\n')
     assert message(lambda: sources.read_jsonl(file)) == (
         f"Line 2 of {file} is longer than 1,000,000 characters: break it into lines."
+    )
+    file = write(tmp_path / "c.jsonl", '{"text": "a\\u0000"}\n')  # in JSON it is no NUL yet
+    assert message(lambda: sources.read_jsonl(file)) == (
+        f"{file}, line 1: 'text' holds NUL characters; mend it in a copy of your own and name that by --data."
     )
     file = write(tmp_path / "b.txt", "a\nb\0\n")
     assert message(lambda: sources.read_lines(file)).startswith(f"{file} is no text file: it holds NUL characters")
@@ -153,6 +158,34 @@ def test_a_hub_configuration_is_found_by_its_language(hub: Hub) -> None:
     assert message(lambda: sources.hub_rows("owner/set", DE, "test", "x")) == (
         "The data set owner/set has nothing in German (de); languages there: sw."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"), [("b" * 1_000_001, "is longer than 1,000,000 characters"), ("b\0", "holds NUL characters")]
+)
+def test_texts_of_the_hub_have_the_limits_of_lines(text: str, fault: str, hub: Hub) -> None:
+    hub.tables["owner/set", "sw", "test"] = [{"a": "b" * 1_000_000, "n": 1}, {"a": text, "n": 2}]
+    assert message(lambda: sources.hub_rows("owner/set", SW, "test", "x")) == (
+        f"owner/set (sw, test), row 2: 'a' {fault}; mend it in a copy of your own and name that by --data."
+    )
+
+
+def test_the_commit_is_that_of_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the library once read from the hub it finds in its cache again, and tells the commit."""
+    import datasets
+    from datasets.packaged_modules.json.json import Json
+
+    load, cache = datasets.load_dataset_builder, str(tmp_path / "cache")
+    files = {"test": [str(write_rows(tmp_path / "rows.jsonl", [{"a": "x"}, {"a": "y"}]))]}
+    named = {"dataset_name": "set", "config_name": "sw", "config_id": "sw", "hash": COMMIT}
+    Json(cache, data_files=files, **named).download_and_prepare()
+    (tmp_path / "cache" / "set").rename(tmp_path / "cache" / "owner___set")  # where it is put for the hub
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *names: load(*names, cache_dir=cache))
+    rows = sources.hub_table("owner/set", "sw", "test", "x")
+    assert [(row.values, row.commit) for row in rows] == [({"a": "x"}, COMMIT), ({"a": "y"}, COMMIT)]
+    assert sources.hub_source("owner/set", rows) == f"owner/set, commit {COMMIT}"
+    assert commit_of(load("json", data_files=files, cache_dir=cache)) is None  # files here have a hash, and no commit
 
 
 def test_any_failure_of_the_hub_is_one_sentence_with_the_way_out(hub: Hub) -> None:

@@ -9,7 +9,7 @@ import pytest
 from linguabridge.languages import parse
 from linguabridge.tasks import topics
 from linguabridge.tasks.task import Data
-from task_data import DE, SW, TR, Hub, SharedData, data_in, every, message, raw_tsv, write
+from task_data import COMMIT, DE, SW, TR, Hub, SharedData, data_in, every, message, raw_tsv, write
 
 
 def sib_file(folder: Path, part: str, rows: list[tuple[str, str, str]], code: str = "swh_Latn") -> Path:
@@ -81,3 +81,5 @@ def test_sib_from_the_hub(hub: Hub) -> None:
     loaded = topics.load(SW, DE, Data())
     assert [(item.id, item.text, item.gold) for item in loaded.items] == [("7", "Safari", ("Reisen",))]
     assert [item.text for item in loaded.demonstrations] == ["Afya"]
+    hub.commits["Davlan/sib200"] = COMMIT
+    assert topics.load(SW, DE, Data()).source == f"SIB-200, test (Davlan/sib200, commit {COMMIT})"

@@ -15,7 +15,7 @@ from linguabridge.prompts import endonym
 from linguabridge.tasks import find_task, translate
 from linguabridge.tasks.sources import Row
 from linguabridge.tasks.task import Data, Item, Said
-from task_data import DE, EN, SW, data_in, every, write
+from task_data import COMMIT, DE, EN, SW, Hub, data_in, every, write
 
 HE, ID, TE = (parse(code) for code in ("he", "id", "te"))
 
@@ -105,6 +105,16 @@ def test_flores_plus_is_joined_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
         "1": ("sw devtest 1", "he devtest 1"),
     }
     assert {item.text for item in loaded.demonstrations} == {"sw dev 0", "sw dev 1"}
+
+
+def test_flores_plus_names_its_commit(hub: Hub) -> None:
+    for part in ("devtest", "dev"):
+        hub.tables["openlanguagedata/flores_plus", "swh_Latn", part] = [{"id": 0, "text": "Habari."}]
+        hub.tables["openlanguagedata/flores_plus", "heb_Hebr", part] = [{"id": 0, "text": "שלום."}]
+    hub.commits["openlanguagedata/flores_plus"] = COMMIT
+    loaded = translate.load(SW, HE, Data())
+    assert loaded.source == f"FLORES, devtest (openlanguagedata/flores_plus, commit {COMMIT})"
+    assert [(one.text, *one.gold) for one in (*loaded.items, *loaded.demonstrations)] == 2 * [("Habari.", "שלום.")]
 
 
 def test_sentence_is_asked_line_by_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons import kept_for_check, load_cldr, load_file, normalise_word
 from linguabridge.texts import load_text, names_text
+from task_data import COMMIT
 
 EN, SW, AR, ZH = (parse(code) for code in ("en", "sw", "ar", "zh"))
 PRIVATE = parse("x-foo")
@@ -165,9 +167,9 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         for code in ("swh_Latn", "eng_Latn", "misc")
     )
     (root / "README.md").write_text(f"---\nconfigs:\n{configurations}---\n")
-    names, load = datasets.get_dataset_config_names, datasets.load_dataset
+    names, load = datasets.get_dataset_config_names, datasets.load_dataset_builder
     monkeypatch.setattr(datasets, "get_dataset_config_names", lambda _name: names(str(root)))
-    monkeypatch.setattr(datasets, "load_dataset", lambda _name, *args, **kwargs: load(str(root), *args, **kwargs))
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda _name, configuration: load(str(root), configuration))
     return "owner/name"
 
 
@@ -176,6 +178,32 @@ def test_data_set_is_read_by_the_configuration_of_the_language(dataset: str) -> 
     assert list(text.lines()) == ["moja", "mbili"]
     assert text.source == "owner/name (swh_Latn)"
     assert not text.words
+
+
+def test_data_set_names_its_commit(dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = datasets.load_dataset_builder
+
+    def of_the_hub(*names: str) -> Any:
+        builder = load(*names)
+        builder.hash = COMMIT
+        return builder
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", of_the_hub)
+    assert load_text(dataset, SW, 0).source == f"owner/name (swh_Latn), commit {COMMIT}"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"), [("b" * 1_000_001, "is longer than 1,000,000 characters"), ("b\0b", "holds NUL characters")]
+)
+def test_data_set_has_the_limits_of_lines(dataset: str, text: str, fault: str, tmp_path: Path) -> None:
+    folder = tmp_path / "dataset" / "swh_Latn"
+    rows = [{"sentence": "b" * 1_000_000}, {"sentence": text}]
+    (folder / "dev.csv").unlink()
+    (folder / "dev.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    readme = tmp_path / "dataset" / "README.md"
+    readme.write_text(readme.read_text().replace("dev.csv", "dev.jsonl"))
+    with pytest.raises(InputError, match=rf"^Row 2 of owner/name \(swh_Latn\) {fault}; name plain files instead\.$"):
+        load_text(dataset, SW, 0)
 
 
 def test_data_set_without_the_language_is_named(dataset: str) -> None:

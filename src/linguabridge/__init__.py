@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from linguabridge.ablation.results import Ablation
     from linguabridge.ablation.settings import AblationSettings
     from linguabridge.cache import Cache
+    from linguabridge.check import Check
+    from linguabridge.choosing.choice import Chosen
     from linguabridge.cluster.options import ClusterOptions
     from linguabridge.errors import LinguabridgeError
     from linguabridge.evaluation.evaluate import evaluate
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
     from linguabridge.languages import Language
     from linguabridge.languages import parse as parse_language
     from linguabridge.measure import Measurements
-    from linguabridge.model import LanguageModel, ModelOptions, open_model
-    from linguabridge.neurons import NeuronSet
+    from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
+    from linguabridge.neurons import NeuronSet, NeuronSpace
     from linguabridge.permutation import permutation_p
-    from linguabridge.profile import Profile
+    from linguabridge.profile import LanguageProfile, Profile
     from linguabridge.progress import TerminalReporter
+    from linguabridge.ranking import CandidateScore, Ranking
     from linguabridge.recommendation import Recommendation, recommend
     from linguabridge.settings import Settings
     from linguabridge.spectrum.results import Spectrum
@@ -42,16 +45,23 @@ __all__ = [
     "Ablation",
     "AblationSettings",
     "Cache",
+    "CandidateScore",
+    "Check",
+    "Chosen",
     "ClusterOptions",
     "Evaluation",
     "EvaluationSettings",
     "Language",
     "LanguageModel",
+    "LanguageProfile",
+    "LazyModel",
     "LinguabridgeError",
     "Measurements",
     "ModelOptions",
     "NeuronSet",
+    "NeuronSpace",
     "Profile",
+    "Ranking",
     "Recommendation",
     "Settings",
     "Spectrum",
@@ -79,16 +89,23 @@ _HOMES = {
     "Ablation": "ablation.results",
     "AblationSettings": "ablation.settings",
     "Cache": "cache",
+    "CandidateScore": "ranking",
+    "Check": "check",
+    "Chosen": "choosing.choice",
     "ClusterOptions": "cluster.options",
     "Evaluation": "evaluation.results",
     "EvaluationSettings": "evaluation.settings",
     "Language": "languages",
     "LanguageModel": "model",
+    "LanguageProfile": "profile",
+    "LazyModel": "model",
     "LinguabridgeError": "errors",
     "Measurements": "measure",
     "ModelOptions": "model",
     "NeuronSet": "neurons",
+    "NeuronSpace": "neurons",
     "Profile": "profile",
+    "Ranking": "ranking",
     "Recommendation": "recommendation",
     "Settings": "settings",
     "Spectrum": "spectrum.results",

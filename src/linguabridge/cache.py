@@ -56,16 +56,26 @@ class Artefact:
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of artefacts."""
+    """A folder of artefacts.
+
+    Attributes:
+        root: the folder; need not exist.
+    """
 
     root: Path
 
     def get(self, kind: str, key: Mapping[str, Any]) -> Artefact | None:
-        """The artefact stored under this key, or None. A damaged one is set aside and counts as absent.
+        """The artefact stored under a key. A damaged one is set aside and counts as absent.
 
         Args:
             kind: what it is ("profile", "check"…), a folder name.
             key: everything the result depends on; JSON values only.
+
+        Returns:
+            The artefact; None where there is none.
+
+        Raises:
+            CacheError: the folder cannot be read.
         """
         data, manifest_path = self._paths(kind, key)
         try:
@@ -94,6 +104,12 @@ class Cache:
 
     def put(self, kind: str, key: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> None:
         """Store an artefact; whoever stores the same key at the same time stores the same thing.
+
+        Args:
+            kind: as in :meth:`get`.
+            key: as in :meth:`get`.
+            arrays: by name, of any shape; may be empty.
+            facts: the rest, JSON values only.
 
         Raises:
             CacheError: the folder cannot be written.
@@ -133,6 +149,9 @@ class Cache:
             kind: as in :meth:`get`.
             key: as in :meth:`get`; with :func:`computed_by`, so that another way of computing is another question.
             compute: gives arrays and facts.
+
+        Returns:
+            The artefact, as it is read again.
         """
         if found := self.get(kind, key):
             return found
@@ -142,6 +161,10 @@ class Cache:
 
     def remove(self, kind: str, key: Mapping[str, Any]) -> None:
         """Remove what is stored under this key, if anything is: the manifest first, so that no half of it looks whole.
+
+        Args:
+            kind: as in :meth:`get`.
+            key: as in :meth:`get`.
 
         Raises:
             CacheError: the folder cannot be written.

@@ -108,13 +108,28 @@ class Arm:
 
 @dataclass(frozen=True)
 class Check:
-    """All arms over the same held-out entries, direct first."""
+    """All arms over the same held-out entries.
+
+    Attributes:
+        arms: direct first.
+        n: held-out entries.
+    """
 
     arms: tuple[Arm, ...]
     n: int
 
     def arm(self, bridge: str | None) -> Arm:
-        """The arm that goes through this bridge (or several, such as ``en+fr``), or direct."""
+        """The arm that goes through a bridge.
+
+        Args:
+            bridge: its code, or several such as ``en+fr``; None for direct.
+
+        Returns:
+            The arm.
+
+        Raises:
+            StopIteration: none does.
+        """
         return next(arm for arm in self.arms if arm.bridge == bridge)
 
 

@@ -71,6 +71,9 @@ def profile_text(
         count_special: count special tokens too, as the reference does.
         advance: told the number of tokens done after each batch.
 
+    Returns:
+        Counts and sums of every neuron.
+
     Raises:
         InputError: the text has no tokens.
         ModelError: activations are not finite.
@@ -136,6 +139,9 @@ def profile_blocks(
         shuffle: seed of a random order in which the text's tokens are dealt out to its lines, which keep their
             lengths; None to read the text as it is.
         advance: told the number of tokens done after each batch.
+
+    Returns:
+        Counts of every neuron in each block, and sums over all.
 
     Raises:
         InputError: the text has no tokens.

@@ -36,6 +36,9 @@ R = TypeVar("R")
 class Measurements:
     """Asks the model, or the cache. Safe to ask from several threads.
 
+    Methods that name a function pass on to it, and it describes what goes in and out. Beside that, ``text`` is what is
+    read, ``title`` stands above the bar, and ``ending`` says when an answer is over.
+
     Args:
         model: loaded, or its workers started, only if something is not in the cache.
         cache: where results are kept.
@@ -132,7 +135,17 @@ class Measurements:
         return BlockedProfile(space=NeuronSpace.of_facts(found.facts), **found.arrays)
 
     def blocks_key(self, text: Text, *, max_tokens: int, blocks: int, shuffle: int | None = None) -> dict[str, Any]:
-        """What :meth:`blocks` keeps its answer under; for keys of what is computed from it."""
+        """What :meth:`blocks` keeps its answer under; for keys of what is computed from it.
+
+        Args:
+            text: as there.
+            max_tokens: as there.
+            blocks: as there.
+            shuffle: as there.
+
+        Returns:
+            The key.
+        """
         return self.key(
             text=text.sha256,
             max_tokens=max_tokens,
@@ -160,7 +173,7 @@ class Measurements:
     def option_scores(
         self, title: str, prompts: Sequence[str], options: Sequence[Sequence[str]], *, whole: bool = False
     ) -> NDArray[np.float64]:
-        """Likelihood of options; see :func:`linguabridge.likelihood.option_log_probabilities`."""
+        """Likelihoods, shape (prompts, options); see :func:`linguabridge.likelihood.option_log_probabilities`."""
         # The same question is asked once: data repeat a text for each question on it.
         questions = list(dict.fromkeys(zip(prompts, map(tuple, options), strict=True)))
         # By text, so that prompts with a common beginning come together and share it.
@@ -222,7 +235,7 @@ class Measurements:
     def probe_matrix(
         self, title: str, prompts: Sequence[str], neurons: NeuronSet, *, count_special: bool = False
     ) -> NDArray[np.float32]:
-        """Activations of chosen neurons on prompts; see :func:`linguabridge.probing.probe_matrix`."""
+        """Activations of neurons, shape (neurons, prompts); see :func:`linguabridge.probing.probe_matrix`."""
         key = self.key(
             prompts=digest(list(prompts)), neurons=digest(neurons.flat.tolist()), count_special=count_special
         )
@@ -254,7 +267,7 @@ class Measurements:
         return found.arrays["values"]
 
     def linear_kernels(self, title: str, prompts: Sequence[str], *, of: str = "neurons") -> NDArray[np.float32]:
-        """Kernels over prompts by layer; see :func:`linguabridge.probing.linear_kernels`."""
+        """Kernels, shape (layers, prompts, prompts); see :func:`linguabridge.probing.linear_kernels`."""
 
         def compute() -> tuple[Arrays, Mapping[str, Any]]:
             from linguabridge.probing import linear_kernels
@@ -268,7 +281,15 @@ class Measurements:
         return self._kept("kernels", key, compute).arrays["kernels"]
 
     def token_counts(self, title: str, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Number of tokens of each text in the model's tokenizer, special tokens left out; shape (texts,)."""
+        """Number of tokens of each text in the model's tokenizer, special tokens left out.
+
+        Args:
+            title: of the texts.
+            texts: any.
+
+        Returns:
+            Array of shape (texts,).
+        """
 
         def compute() -> tuple[Arrays, Mapping[str, Any]]:
             from linguabridge.model import token_counts
@@ -289,6 +310,12 @@ class Measurements:
             advance: told how far it is; of a worker, when all is done.
             total: what all is.
             more: arguments by name.
+
+        Returns:
+            What it gives.
+
+        Raises:
+            ClusterError: something else that was asked at the same time has failed.
         """
         if not self._spread:
             return function(self.model.loaded, *args, **({} if advance is None else {"advance": advance}), **more)
@@ -300,7 +327,14 @@ class Measurements:
         return found
 
     def key(self, **question: Any) -> dict[str, Any]:
-        """A question to this model, as a cache key."""
+        """A question to this model, as a cache key.
+
+        Args:
+            question: all that the answer depends on beside the model; JSON values only.
+
+        Returns:
+            The key.
+        """
         return {"model": self.model.key, "computed_by": computing_versions(), **question}
 
     def _about(self, text: Text) -> dict[str, Any]:

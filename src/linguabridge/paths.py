@@ -75,6 +75,16 @@ def text_of(content: bytes, path: Path, expected: str) -> str:
     return text
 
 
+def fault_of(text: str) -> str | None:
+    """Why a text is not read that does not come as a line of a file, as the end of a sentence; None where it is.
+
+    The limits are those of :func:`lines_of`.
+    """
+    if len(text) > LONGEST_LINE:
+        return f"is longer than {LONGEST_LINE:,} characters"
+    return "holds NUL characters" if "\0" in text else None
+
+
 def lines_of(path: Path, newline: str | None = None) -> Iterator[tuple[int, str]]:
     """The lines of a text, with their ends, one at a time, with their numbers from 1.
 

@@ -18,6 +18,7 @@ from linguabridge.collect import LONGEST_LINE, piece_length
 from linguabridge.errors import InputError, ModelError
 from linguabridge.memory import Halving
 from linguabridge.model import LanguageModel
+from linguabridge.progress import nothing
 from linguabridge.projection import LOGITS, log_normaliser, projection
 from linguabridge.text_bits import TextBits
 
@@ -41,6 +42,9 @@ def bits_per_byte(
         lines: the text. Read as a stream; what is scored is held as tokens.
         max_tokens: stop after so many scored tokens (1 or more), within a line if need be; None for the whole text.
         advance: told the number of tokens scored after each batch.
+
+    Returns:
+        Bits, bytes and tokens of each line.
 
     Raises:
         InputError: there is no token to score.
@@ -71,11 +75,7 @@ def bits_per_byte(
 
 
 def continuation_bits(
-    model: LanguageModel,
-    prompts: Sequence[str],
-    continuations: Sequence[str],
-    *,
-    advance: Callable[[float], None] = lambda _: None,
+    model: LanguageModel, prompts: Sequence[str], continuations: Sequence[str]
 ) -> NDArray[np.float64]:
     """Bits that a model needs for each continuation after its prompt.
 
@@ -87,7 +87,6 @@ def continuation_bits(
         model: the model.
         prompts: n prompts.
         continuations: n texts.
-        advance: told the number of tokens scored after each batch.
 
     Returns:
         −log2 of the probabilities, shape (n,).
@@ -104,7 +103,7 @@ def continuation_bits(
             raise ModelError("A prompt must encode to at least one token before what follows it; this one gives none.")
         model.check_fits(len(ids))
         asked.append((ids, list(range(same, len(ids)))))
-    return _bits(model, asked, advance)
+    return _bits(model, asked, nothing)
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,21 @@ NO_TOKENS = "The text to profile on holds no tokens."
 
 @dataclass(frozen=True)
 class LanguageProfile:
-    """One language's statistics in one model."""
+    """One language's statistics in one model.
+
+    Attributes:
+        space: all neurons of the model.
+        positive: tokens at which each neuron's value is > 0, shape (neurons,).
+        total: sum of each neuron's values, shape (neurons,), in the units of the activation function.
+        tokens: that were read.
+        routed: tokens that came to each expert, shape (experts of all layers,); None without experts.
+    """
 
     space: NeuronSpace
-    positive: NDArray[np.int64]  # (neurons,): tokens at which the value is > 0
-    total: NDArray[np.float64]  # (neurons,): sum of the values
+    positive: NDArray[np.int64]
+    total: NDArray[np.float64]
     tokens: int
-    routed: NDArray[np.int64] | None = None  # (experts of all layers,): tokens that came to each; None without experts
+    routed: NDArray[np.int64] | None = None
 
     @property
     def probability(self) -> NDArray[np.float64]:
@@ -136,6 +144,12 @@ class Profile:
             return NeuronSet.of(one.space, np.flatnonzero(p >= np.partition(p, k - 1)[k - 1]))
         order = np.lexsort((np.arange(n), -one.mean, -p))
         return NeuronSet.of(one.space, order[: max(1, round(n * rate))])
+
+    def tables(self) -> dict[str, Any]:
+        """What each neuron does in each language, as an Arrow table (docs/export.md has the columns)."""
+        from linguabridge.export.frames import profile_tables
+
+        return profile_tables(self)
 
     def correlation(self, first: str, second: str) -> float:
         """Pearson's correlation of two languages' activation probabilities over all neurons.

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
+from linguabridge.hub import at_commit, commit_of
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
-from linguabridge.paths import exists, expanded, is_dir, is_file, lines_of
+from linguabridge.paths import exists, expanded, fault_of, is_dir, is_file, lines_of
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
@@ -211,20 +212,24 @@ def _dataset(name: str, language: Language) -> Text:
         matching = [one for one in configurations if _parses_to(one, language)]
         if not matching:
             raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
-        rows = datasets.load_dataset(name, matching[0], streaming=True)
+        builder = datasets.load_dataset_builder(name, matching[0])
+        rows = builder.as_streaming_dataset()
         split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
         kept = list(split.take(_DATASET_LINES))
         column = next((c for c in _TEXT_COLUMNS if kept and c in kept[0]), None)
         if column is None:
             raise InputError(f"The data set {name} has no column named {', '.join(_TEXT_COLUMNS)}; use plain files.")
         lines = [str(row[column] or "").strip() for row in kept]
+        for number, line in enumerate(lines, 1):
+            if fault := fault_of(line):
+                raise InputError(f"Row {number} of {name} ({matching[0]}) {fault}; name plain files instead.")
     except InputError:
         raise
     except Exception as error:
         raise DownloadError(
             f"The data set {name} could not be read (no network, or no such data set); --texts also takes a folder."
         ) from error
-    return _held(language, f"{name} ({matching[0]})", [line for line in lines if line])
+    return _held(language, at_commit(f"{name} ({matching[0]})", commit_of(builder)), [line for line in lines if line])
 
 
 def _parses_to(name: str, language: Language) -> bool:

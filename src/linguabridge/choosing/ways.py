@@ -132,18 +132,17 @@ def _central(evidence: Evidence) -> Scores:
     )
 
 
-def hop_mrr(evidence: Evidence, *, first: bool, words: int | None = None) -> Scores:
+def hop_mrr(evidence: Evidence, *, first: bool) -> Scores:
     """Mean reciprocal rank of the right word in the first hop, or in the second, of each candidate.
 
     Args:
         evidence: of the pair.
         first: the hop from the source; else the hop to the target.
-        words: asked, at most; None for all there are.
     """
     found = []
     for one in evidence.candidates:
         hop = evidence.hop(evidence.source, one) if first else evidence.hop(one, evidence.target)
-        found.append(np.nan if hop is None else float((1 / hop[:words]).mean()))
+        found.append(np.nan if hop is None else float((1 / hop).mean()))
     return np.array(found)
 
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from linguabridge.paired import Interval
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from linguabridge.ablation.results import Arm as AblationArm
     from linguabridge.check import Check
     from linguabridge.evaluation.results import Arm, Evaluation, Result
+    from linguabridge.profile import Profile
     from linguabridge.recommendation import Recommendation
     from linguabridge.spectrum.results import Spectrum
     from linguabridge.study.results import Study
@@ -59,6 +61,7 @@ CONTROLS = _SET | {
 _ANALYSIS = {"pairs": _TEXT, "metric": _TEXT}
 WAYS = _ANALYSIS | {"way": _TEXT, "figure": _TEXT} | _ESTIMATE
 POLICIES = _ANALYSIS | {"policy": _TEXT, "figure": _TEXT} | _ESTIMATE
+NEURONS = {"language": _TEXT, "layer": _WHOLE, "unit": _WHOLE, "probability": _REAL, "mean": _REAL}
 AGREEMENT = _PAIR | {"estimator": _TEXT, "n_probes": _WHOLE, "between": _TEXT, "agreement": _REAL}
 MEANS = {"estimator": _TEXT, "between": _TEXT, "pairs": _WHOLE} | _ESTIMATE
 
@@ -201,6 +204,20 @@ def stability_tables(result: Stability) -> dict[str, pa.Table]:
             if mean is not None:
                 means.append({"estimator": estimator, "between": between, **vars(mean)})
     return {"agreement": _table(AGREEMENT, rows), "means": _table(MEANS, means)}
+
+
+def profile_tables(result: Profile) -> dict[str, pa.Table]:
+    """``neurons``: what each neuron does in each language."""
+    schema = pa.schema(list(NEURONS.items()))
+    parts = [schema.empty_table()]
+    for code, one in result.languages.items():
+        space = one.space
+        layers = np.repeat(np.arange(space.n_layers), space.widths)
+        units = np.arange(len(space)) - space.starts[layers]
+        figures = [pa.array(values, from_pandas=True) for values in (one.probability, one.mean)]  # NaN becomes null
+        columns = [pa.repeat(code, len(space)), pa.array(layers), pa.array(units), *figures]
+        parts.append(pa.Table.from_arrays(columns, schema=schema))
+    return {"neurons": pa.concat_tables(parts)}
 
 
 def _estimate(value: Interval | None) -> Row:

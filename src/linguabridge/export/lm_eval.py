@@ -22,6 +22,7 @@ from linguabridge.export.right_options import right_options
 from linguabridge.folders import write_files
 from linguabridge.lexicons import normalise
 from linguabridge.prompts import Ending
+from linguabridge.report.names import LONGEST, distinct
 from linguabridge.report.runs import Run, read_runs
 from linguabridge.tasks import NAMES, find_task
 
@@ -67,7 +68,8 @@ def export_lm_eval(path: Path, out: Path) -> Exported:
         InputError: there is no evaluation, none of it can be exported, or the folder cannot be written.
     """
     run = _evaluation(path)
-    tasks, left_out, notes = [], [], []
+    chosen: list[tuple[Mapping[str, Any], str, _Kind]] = []
+    left_out, notes = [], []
     for result in run.body["results"]:
         where = f"{result['task']} {result['source']}:{result['target']}"
         kind = _kind(result, run.body["settings"]["normalise"])
@@ -80,11 +82,14 @@ def export_lm_eval(path: Path, out: Path) -> Exported:
             if arm["name"] in (RANDOM, VOTE):
                 left_out.append(f"{where}, {arm['label']}, is left out: it is no prompt of its own, but several.")
                 continue
-            tasks.append(_task(run, result, arm["name"], kind))
-    if not tasks:
+            chosen.append((result, arm["name"], kind))
+    if not chosen:
         raise InputError(f"Nothing of {run.path.parent} can be exported to lm-eval. {' '.join(left_out)}".strip())
-    if len({one.name for one in tasks}) < len(tasks):
+    parts = [(result["task"], result["source"], result["target"], arm) for result, arm, _ in chosen]
+    if len(set(parts)) < len(parts):
         raise InputError(f"{run.path.parent} has a result twice; write it again with linguabridge evaluate.")
+    names = distinct(("_".join(map(_slug, (GROUP, *one))) for one in parts), "_")
+    tasks = [_task(run, *one, name) for one, name in zip(chosen, names, strict=True)]
     _write(out, tasks)
     answers_only = any(one.config["metric_list"][0]["metric"] == "bypass" for one in tasks)
     command, note = _command(run, out, answers_only)
@@ -161,7 +166,7 @@ def _generated(result: Mapping[str, Any]) -> _Kind | None:
     return _Kind(config, {}, ending, note)
 
 
-def _task(run: Run, result: Mapping[str, Any], arm: str, kind: _Kind) -> _Task:
+def _task(run: Run, result: Mapping[str, Any], arm: str, kind: _Kind, name: str) -> _Task:
     of = (result["source"], result["target"], result["task"], arm)
     rows = [row for row in run.rows if (row["source"], row["target"], row["task"], row["arm"]) == of]
     where = f"{result['task']} {result['source']}:{result['target']}, {arm}"
@@ -170,7 +175,6 @@ def _task(run: Run, result: Mapping[str, Any], arm: str, kind: _Kind) -> _Task:
             f"{run.path.parent} has {len(rows)} of {result['n']} items of {where}; write it again with linguabridge "
             "evaluate."
         )
-    name = "_".join(_slug(part) for part in (GROUP, result["task"], result["source"], result["target"], arm))
     normalised = run.body["settings"]["normalise"] == "pmi"
     documents = [_document(row, result, kind, normalised) for row in rows]
     return _Task(name, dict(kind.config), dict(kind.functions), documents)
@@ -192,7 +196,7 @@ def _openings(ending: Ending) -> list[str]:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")
+    return re.sub(r"[^0-9A-Za-z]+", "_", text[:LONGEST]).strip("_")
 
 
 def _write(out: Path, tasks: Sequence[_Task]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,20 +69,3 @@ def table_of(title: str, columns: Iterable[tuple[str, str]], data: Rows) -> Tabl
     return Table(
         title, tuple(heading for heading, _ in headed), tuple(tuple(row[key] for _, key in headed) for row in data)
     )
-
-
-def identifier(text: str) -> str:
-    """Letters, digits and hyphens, for anchors and names of files."""
-    return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-") or "x"
-
-
-def distinct(names: Iterable[str]) -> list[str]:
-    """The same names, a number added where one repeats."""
-    found: list[str] = []
-    for name in names:
-        number, candidate = 1, name
-        while candidate in found:
-            number += 1
-            candidate = f"{name}-{number}"
-        found.append(candidate)
-    return found

@@ -11,7 +11,8 @@ from linguabridge.evaluation.statistics import verdict
 from linguabridge.evaluation.words import figure, headline
 from linguabridge.rebuilt import rebuilt
 from linguabridge.report import arms
-from linguabridge.report.charts import distinct, identifier, language_name
+from linguabridge.report.charts import language_name
+from linguabridge.report.names import distinct, identifier
 from linguabridge.report.provenance import changed, identity, versions
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written

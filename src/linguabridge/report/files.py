@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 
 from linguabridge.errors import InputError
 from linguabridge.folders import write_files
+from linguabridge.report.names import distinct
 from linguabridge.report.page import check_packages
 from linguabridge.report.section import Cell, Figure, Section, Table, Written
 from linguabridge.report.theme import LIGHT
 
 _PPI, _SCALE = 300.0, 1.0  # of PNG files: 300 dots an inch where a figure is printed at its own size
+# What SVG, being XML, has no place for. vl-convert does not refuse it but ends the whole process.
+_UNDRAWABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with one of these a spreadsheet takes a text for a formula
 
 
@@ -33,13 +37,14 @@ def write_figures(folder: Path, sections: Sequence[Section]) -> list[Path]:
         InputError: packages of the extra ``report`` are missing, or the folder cannot be written.
     """
     check_packages()
+    figures = [(section, one) for section in sections for one in section.parts if isinstance(one, Figure)]
+    # Names differ within a section, but "a" and "b-c" make the same one as "a-b" and "c".
+    names = distinct(f"{section.name}-{figure.name}" for section, figure in figures)
     drawn: dict[str, bytes] = {}
-    for section in sections:
-        for figure in section.parts:
-            if isinstance(figure, Figure):
-                titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
-                for kind, content in _contents(titled).items():
-                    drawn[f"{section.name}-{figure.name}.{kind}"] = content
+    for name, (section, figure) in zip(names, figures, strict=True):
+        titled = replace(figure, spec=_titled(figure, dict(section.manifest).get("model", "")))
+        for kind, content in _contents(titled).items():
+            drawn[f"{name}.{kind}"] = content
     try:
         write_files(folder, drawn)
     except OSError as error:
@@ -60,11 +65,21 @@ def _titled(figure: Figure, model: str) -> dict[str, Any]:
 def _contents(figure: Figure) -> dict[str, bytes]:
     import vl_convert
 
+    spec = _drawable(figure.spec)
     # Nothing may be fetched: figures hold their data.
-    svg = vl_convert.vegalite_to_svg(figure.spec, config=LIGHT, allowed_base_urls=[])
-    pdf = vl_convert.vegalite_to_pdf(figure.spec, config=LIGHT, allowed_base_urls=[])
-    png = vl_convert.vegalite_to_png(figure.spec, config=LIGHT, allowed_base_urls=[], scale=_SCALE, ppi=_PPI)
+    svg = vl_convert.vegalite_to_svg(spec, config=LIGHT, allowed_base_urls=[])
+    pdf = vl_convert.vegalite_to_pdf(spec, config=LIGHT, allowed_base_urls=[])
+    png = vl_convert.vegalite_to_png(spec, config=LIGHT, allowed_base_urls=[], scale=_SCALE, ppi=_PPI)
     return {"svg": svg.encode(), "pdf": pdf, "png": png, "csv": csv_of(figure.table).encode()}
+
+
+def _drawable(value: Any) -> Any:
+    """The same, with a sign for what cannot be drawn in every text."""
+    if isinstance(value, str):
+        return _UNDRAWABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {key: _drawable(one) for key, one in value.items()}
+    return [_drawable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def csv_of(table: Table) -> str:

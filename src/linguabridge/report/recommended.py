@@ -17,7 +17,8 @@ from linguabridge.report.candidate_figures import (
     sizes_figure,
     span,
 )
-from linguabridge.report.charts import identifier, language_label
+from linguabridge.report.charts import language_label
+from linguabridge.report.names import identifier
 from linguabridge.report.provenance import changed, identity, sentences, texts_table, versions
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Cell, Figure, Items, Section, Share, Table, Written

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from linguabridge.errors import InputError
+from linguabridge.report.names import distinct
 from linguabridge.report.page import check_packages
 from linguabridge.report.runs import Run
 from linguabridge.report.section import Section
@@ -21,8 +22,6 @@ def make_sections(runs: Sequence[Run]) -> tuple[Section, ...]:
         InputError: a run's result is damaged, or was made by another version; or the packages of a report are missing.
     """
     check_packages()
-    from linguabridge.report.charts import distinct
-
     found = [_section(run) for run in runs]
     models = Counter(one.title for one in found)
     titled = [

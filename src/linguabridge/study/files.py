@@ -136,14 +136,11 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]
     return body, pairs
 
 
-def read_study(
-    folder: Path, cache: Cache | None = None, only: Sequence[Pair] = (), distances: Sequence[Path] = ()
-) -> Study:
-    """Read a study back and analyse its ranks anew.
+def read_study(folder: Path, only: Sequence[Pair] = (), distances: Sequence[Path] = ()) -> Study:
+    """Read a study back and analyse its ranks anew; analyses are kept in the user's cache folder.
 
     Args:
         folder: of the study.
-        cache: where analyses are kept; the user's cache folder by default.
         only: codes of the pairs to analyse; all for none.
         distances: tables of distances between languages, such as URIEL's; each is one more way of choosing, under the
             file's name: the candidate nearest to source and target on average.
@@ -168,8 +165,7 @@ def read_study(
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
     origin: dict[str, Any] = {name: body[name] for name in ("command", "versions") if name in body}
-    cache = cache or Cache(default_cache_dir())
-    found = kept_analyses(pairs, seed=settings.seed, cache=cache, everything=everything)
+    found = kept_analyses(pairs, seed=settings.seed, cache=Cache(default_cache_dir()), everything=everything)
     return Study(body["model"], body["identity"], settings, pairs, found, origin)
 
 

@@ -38,7 +38,15 @@ class Study:
     origin: dict[str, Any] = field(default_factory=dict)
 
     def analysis(self, name: str, metric: str = "MRR") -> Analysis | None:
-        """The analysis of a set of pairs; None where it has none."""
+        """The analysis of a set of pairs.
+
+        Args:
+            name: of the set.
+            metric: ``MRR`` or ``P@1``.
+
+        Returns:
+            The analysis; None where the study has no such set.
+        """
         return next((one for one in self.analyses if (one.name, one.metric) == (name, metric)), None)
 
     @property
@@ -65,6 +73,9 @@ class Study:
 
         Args:
             command: that makes this; of a study that was read back, the one that asked the model is told instead.
+
+        Returns:
+            What ``study.json`` holds, but for its checksums.
         """
         made = {"command": command, "versions": versions(), **self.origin}
         return {

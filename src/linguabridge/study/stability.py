@@ -102,12 +102,15 @@ class Stability:
     pairs: tuple[PairStability, ...]
 
     def mean(self, estimator: str, what: str, seed: int = 0) -> Mean | None:
-        """Mean over the pairs that have it; None where none has.
+        """Mean agreement over the pairs that have it.
 
         Args:
             estimator: ``cka`` or ``reference``.
             what: ``halves``, ``lexicons``, or two rates such as "0.005–0.01".
             seed: of the bootstrap.
+
+        Returns:
+            The mean, a rank correlation in [-1, 1], with its interval; None where no pair has it.
         """
         found = [
             value
@@ -160,6 +163,10 @@ def stability(
         other_dir: its folder, for MUSE dictionaries.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
+
+    Returns:
+        Spearman's rank correlation of the candidates' scores between the rankings, pair by pair and estimator by
+        estimator, with means over pairs.
 
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.

@@ -47,6 +47,9 @@ def study(
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
 
+    Returns:
+        What every pair and bridge measured, and what each way of choosing loses, in MRR and P@1 (docs/study.md).
+
     Raises:
         LinguabridgeError: the input cannot be used; the message says how to mend it.
     """

@@ -21,6 +21,7 @@ from linguabridge.tasks.sources import (
     find_file,
     held_out,
     hub_rows,
+    hub_source,
     hub_table,
     ordered,
     read_jsonl,
@@ -42,6 +43,7 @@ class _Case:
     choices: tuple[str, str]
     question: str
     right: int
+    where: str  # it comes from: a folder, or a data set of the hub
 
 
 def load(source: Language, target: Language, data: Data) -> Loaded:
@@ -83,7 +85,7 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
             f"{left_out} rows differ between {source.name} and {target.name} (right choice, or in one only); they are "
             "left out."
         )
-    where = _HUB if data.folder is None else str(data.folder / "xcopa")
+    where = " and ".join(dict.fromkeys(case.where for cases in (told, choosing) for case in cases.values()))
     return Loaded(tuple(items), tuple(shown), f"XCOPA ({where})", tuple(notes))
 
 
@@ -121,27 +123,29 @@ def _asked(cases: dict[str, _Case]) -> dict[str, str]:
 
 def _cases(language: Language, data: Data) -> dict[str, _Case]:
     if data.folder is not None:
-        rows = read_jsonl(find_file(data.folder, _FILES, language))
+        rows, where = read_jsonl(find_file(data.folder, _FILES, language)), str(data.folder / "xcopa")
     elif language.code == "en":
         rows = hub_table(*_ENGLISH, _SPLIT, "xcopa/val.en.jsonl")
+        where = hub_source(_ENGLISH[0], rows)
     else:
         rows = hub_rows(_HUB, language, _SPLIT, "xcopa/val.{language}.jsonl")
+        where = hub_source(_HUB, rows)
     cases: dict[str, _Case] = {}
     for row in rows:
         item_id = f"val-{row.number('idx'):03}"
         if item_id in cases:
             raise InputError(f"{row.where}: idx {row.number('idx')} stands there twice.")
-        cases[item_id] = _case(row)
+        cases[item_id] = _case(row, where)
     return cases
 
 
-def _case(row: Row) -> _Case:
+def _case(row: Row, where: str) -> _Case:
     question, right = row.text("question"), row.number("label")
     if question not in QUESTIONS:
         raise InputError(f"{row.where}: 'question' must be {' or '.join(QUESTIONS)}.")
     if right not in (0, 1):
         raise InputError(f"{row.where}: 'label' must be 0 or 1.")
-    return _Case(row.text("premise"), (row.text("choice1"), row.text("choice2")), question, right)
+    return _Case(row.text("premise"), (row.text("choice1"), row.text("choice2")), question, right, where)
 
 
 TASK = Task(

@@ -15,6 +15,7 @@ from linguabridge.tasks.sources import (
     find_file,
     held_out,
     hub_rows,
+    hub_source,
     no_language,
     ordered,
     read_jsonl,
@@ -39,7 +40,7 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
         expected = "belebele/{language}.jsonl"
         asked = hub_rows(_HUB, target, _SPLIT, expected)
         told = _passages(hub_rows(_HUB, source, _SPLIT, expected), "flores_passage")
-        where = _HUB
+        where = hub_source(_HUB, asked)
     else:
         asked = read_jsonl(find_file(data.folder, _FILES, target))
         told = _local_passages(source, data)

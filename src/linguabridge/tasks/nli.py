@@ -10,7 +10,7 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.tasks.options import pose
 from linguabridge.tasks.scaffolds import fill
-from linguabridge.tasks.sources import Row, find_file, held_out, hub_rows, ordered, read_tsv
+from linguabridge.tasks.sources import Row, find_file, held_out, hub_rows, hub_source, ordered, read_tsv
 from linguabridge.tasks.task import Data, Item, Loaded, Question, Said, Task
 
 NAME = "nli"
@@ -35,7 +35,7 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
         InputError: a language is not there, or a row is malformed.
         DownloadError: the data set could not be read from the hub.
     """
-    premises, hypotheses = _pairs(source, data), _pairs(target, data)
+    (premises, where), (hypotheses, _) = _pairs(source, data), _pairs(target, data)
     common = min(len(premises), len(hypotheses))
     n_rows = max(len(premises), len(hypotheses))
     width = len(str(n_rows))
@@ -68,7 +68,6 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
             f"{misaligned} rows differ between {source.name} and {target.name} (label, or in one only); they are left "
             "out."
         )
-    where = _HUB if data.folder is None else str(data.folder / "xnli")
     return Loaded(tuple(items), tuple(shown), f"XNLI ({where})", tuple(notes))
 
 
@@ -77,12 +76,15 @@ def ask(item: Item, chain: Sequence[Said], target: Language, scoring: str) -> Qu
     return pose(NAME, item, chain, target, scoring, item.fields)
 
 
-def _pairs(language: Language, data: Data) -> list[_Pair]:
+def _pairs(language: Language, data: Data) -> tuple[list[_Pair], str]:
+    """All rows of a language, and where they come from."""
     if data.folder is None:
         rows = hub_rows(_HUB, language, _SPLIT, "xnli/dev-{language}.tsv")
-        return [_Pair(_hub_label(row), row.text("premise"), row.text("hypothesis")) for row in rows]
+        pairs = [_Pair(_hub_label(row), row.text("premise"), row.text("hypothesis")) for row in rows]
+        return pairs, hub_source(_HUB, rows)
     rows = read_tsv(find_file(data.folder, _FILES, language), ("label", "sentence1", "sentence2"))
-    return [_Pair(_label(row), row.text("sentence1"), row.text("sentence2")) for row in rows]
+    pairs = [_Pair(_label(row), row.text("sentence1"), row.text("sentence2")) for row in rows]
+    return pairs, str(data.folder / "xnli")
 
 
 def _label(row: Row) -> int | None:

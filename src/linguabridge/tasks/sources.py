@@ -17,8 +17,9 @@ from typing import Any
 
 from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
+from linguabridge.hub import at_commit, commit_of
 from linguabridge.languages import Language
-from linguabridge.paths import lines_of
+from linguabridge.paths import fault_of, lines_of
 
 MOST_DEMONSTRATIONS = 20
 _HELD_OUT = 10  # one item in so many is a demonstration, where a data set has no part for training
@@ -32,10 +33,12 @@ class Row:
     Attributes:
         where: it stands: ``DIR/val.et.jsonl, line 7``; begins error sentences.
         values: by column.
+        commit: of the hub's repository that it was read at; None where that is not known, and for files.
     """
 
     where: str
     values: Mapping[str, Any]
+    commit: str | None = None
 
     def text(self, column: str) -> str:
         """A text, white space around it off.
@@ -150,7 +153,7 @@ def read_jsonl(file: Path) -> list[Row]:
     """Rows of a file with a JSON object a line.
 
     Raises:
-        InputError: unreadable, no UTF-8, a line that is no JSON object, or no rows.
+        InputError: unreadable, no UTF-8, a line that is no JSON object or holds a text that is too long, or no rows.
     """
     rows = []
     for number, line in _lines(file):
@@ -160,7 +163,7 @@ def read_jsonl(file: Path) -> list[Row]:
             values = None
         if not isinstance(values, dict):
             raise InputError(f"{file}, line {number}: a JSON object is expected, such as {{…}}.")
-        rows.append(Row(f"{file}, line {number}", values))
+        rows.append(_checked(Row(f"{file}, line {number}", values)))
     return _not_empty(rows, file)
 
 
@@ -184,7 +187,7 @@ def hub_rows(data_set: str, language: Language, split: str, expected: str) -> li
             the language's code.
 
     Raises:
-        InputError: the data set has nothing in this language.
+        InputError: the data set has nothing in this language, or a text that is too long.
         DownloadError: it could not be read.
     """
     import datasets
@@ -204,15 +207,24 @@ def hub_table(data_set: str, configuration: str, split: str, expected: str) -> l
     """Rows of one configuration of a data set of the hub; see :func:`hub_rows`.
 
     Raises:
+        InputError: a text is too long.
         DownloadError: it could not be read.
     """
     import datasets
 
-    read = _fetched(data_set, expected, lambda: list(datasets.load_dataset(data_set, configuration, split=split)))
-    return [
-        Row(f"{data_set} ({configuration}, {split}), row {number}", dict(values))
-        for number, values in enumerate(read, 1)
-    ]
+    def fetch() -> tuple[str | None, list[Any]]:
+        builder = datasets.load_dataset_builder(data_set, configuration)
+        builder.download_and_prepare()
+        return commit_of(builder), list(builder.as_dataset(split=split))
+
+    commit, read = _fetched(data_set, expected, fetch)
+    where = f"{data_set} ({configuration}, {split})"
+    return [_checked(Row(f"{where}, row {number}", dict(values), commit)) for number, values in enumerate(read, 1)]
+
+
+def hub_source(data_set: str, rows: Iterable[Row]) -> str:
+    """Where rows of the hub come from, in words: the data set, and the commit that it was read at."""
+    return at_commit(data_set, " and ".join(dict.fromkeys(row.commit for row in rows if row.commit)))
 
 
 def ordered(ids: Iterable[str], task: str, seed: int) -> list[str]:
@@ -270,13 +282,21 @@ def _cells(line: str, *, quoted: bool) -> list[str]:
     return [cell[1:-1].replace('""', '"') if quoted and _QUOTED.fullmatch(cell) else cell for cell in cells]
 
 
+def _checked(row: Row) -> Row:
+    """A row whose texts keep the limits of a line, which neither JSON nor the hub's files have by themselves."""
+    for column, value in row.values.items():
+        if isinstance(value, str) and (fault := fault_of(value)):
+            raise InputError(f"{row.where}: '{column}' {fault}; mend it in a copy of your own and name that by --data.")
+    return row
+
+
 def _not_empty(rows: list[Row], file: Path) -> list[Row]:
     if not rows:
         raise InputError(f"{file} has no rows.")
     return rows
 
 
-def _fetched(data_set: str, expected: str, fetch: Callable[[], list[Any]]) -> list[Any]:
+def _fetched(data_set: str, expected: str, fetch: Callable[[], Any]) -> Any:
     try:
         with _quiet_hub():
             return fetch()

@@ -10,7 +10,7 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.tasks.options import pose
 from linguabridge.tasks.scaffolds import fill
-from linguabridge.tasks.sources import Row, files_by_language, find_file, hub_rows, ordered, read_tsv
+from linguabridge.tasks.sources import Row, files_by_language, find_file, hub_rows, hub_source, ordered, read_tsv
 from linguabridge.tasks.task import Data, Item, Loaded, Question, Said, Task
 
 NAME = "topics"
@@ -32,9 +32,10 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
     notes = []
     if data.folder is None:
         expected = "sib200/{language}/test.tsv"
-        part, where = "test", _HUB
+        part = "test"
         rows = hub_rows(_HUB, source, "test", expected)
         train = hub_rows(_HUB, source, "train", expected)
+        where = hub_source(_HUB, [*rows, *train])
     else:
         where = str(data.folder / "sib200")
         tests = files_by_language(data.folder, "sib200/*/test.tsv")

@@ -12,7 +12,16 @@ from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.prompts import Ending, Prompt, endonym
 from linguabridge.tasks.corpus import sentence_score
-from linguabridge.tasks.sources import Row, files_by_language, find_file, held_out, hub_rows, ordered, read_lines
+from linguabridge.tasks.sources import (
+    Row,
+    files_by_language,
+    find_file,
+    held_out,
+    hub_rows,
+    hub_source,
+    ordered,
+    read_lines,
+)
 from linguabridge.tasks.task import Data, Item, Judgement, Loaded, Question, Said, Task, chain_text, one_line
 
 NAME = "translate"
@@ -32,11 +41,10 @@ def load(source: Language, target: Language, data: Data) -> Loaded:
     """
     if data.folder is None:
         expected = "flores200/devtest/{language}.devtest"
-        read = {
-            part: _pairs(_by_id(hub_rows(_HUB, source, part, expected)), _by_id(hub_rows(_HUB, target, part, expected)))
-            for part in ("devtest", "dev")
-        }
-        return _with_dev(read["devtest"], read["dev"], _HUB, data.seed)
+        rows = {part: [hub_rows(_HUB, one, part, expected) for one in (source, target)] for part in ("devtest", "dev")}
+        devtest, dev = (_pairs(*map(_by_id, both)) for both in rows.values())
+        where = hub_source(_HUB, [row for both in rows.values() for some in both for row in some])
+        return _with_dev(devtest, dev, where, data.seed)
     where = str(data.folder / "flores200")
     found = {part: files_by_language(data.folder, _FILES.format(part=part)) for part in ("devtest", "dev")}
     both = {part: source in there and target in there for part, there in found.items()}
