@@ -95,14 +95,17 @@ def test_an_interval_is_the_quantiles_of_ten_thousand_means_or_so() -> None:
 
 def test_seeds_and_groups_are_handed_on() -> None:
     rng = np.random.default_rng(5)
-    a, b = rng.integers(1, 11, 40), rng.integers(1, 11, 40)
-    found = compare(a, b, 3)
-    assert found.mrr == mean_interval(1 / a - 1 / b, 3)
-    assert found.p_at_1 == mean_interval((a == 1).astype(float) - (b == 1), 3)
-    groups = [str(n // 4) for n in range(40)]
-    right = (a == 1).astype(float)
-    assert share_interval(right, 3) == mean_interval(right, 3)
-    assert share_interval(right, 3, groups) == mean_interval(right, 3, groups) != mean_interval(right, 3)
+    a, b = rng.integers(1, 11, 1500), rng.integers(1, 11, 1500)
+    first = (a == 1).astype(float)
+    for seed in range(4):
+        found = compare(a, b, seed)
+        assert found.mrr == mean_interval(1 / a - 1 / b, seed)
+        assert found.p_at_1 == mean_interval(first - (b == 1), seed)
+        graded, groups = 1 / a[:40], [str(n // 4) for n in range(40)]
+        assert share_interval(graded, seed) == mean_interval(graded, seed)
+        assert (
+            share_interval(graded, seed, groups) == mean_interval(graded, seed, groups) != mean_interval(graded, seed)
+        )
 
 
 def test_one_right_answer_says_little() -> None:
