@@ -47,8 +47,8 @@ def stability(
 ) -> None:
     """Tell whether rankings by neurons repeat: from other probes, another lexicon, at other top rates.
 
-    Candidates are those of the paper that both lexicons have words for. Nothing is asked whether a bridge helps: a
-    ranking may repeat well and be of no use.
+    Candidates are the paper's 15, without the pair. Nothing is asked whether a bridge helps: a ranking may repeat well
+    and be of no use.
     """
     from linguabridge.study.settings import StudySettings, parse_pairs
 
