@@ -110,14 +110,6 @@ def test_languages_are_listed_under_the_codes_that_parse_gives() -> None:
     assert all(load_cldr().names(language) for language in languages)
 
 
-def test_completeness_tells_a_full_language_from_a_bare_one() -> None:
-    lexicon = load_cldr()
-    assert lexicon.completeness(parse("sw")) > 0.99
-    assert lexicon.completeness(parse("en-GB")) == 1.0
-    assert 0 < lexicon.completeness(parse("tt")) < 0.01
-    assert lexicon.completeness(parse("x-foo")) == 0.0
-
-
 def test_what_cldr_does_not_cover_is_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match=r"names nothing in x-foo .* --lexicon FILE\.tsv"):
         load_cldr().pair(parse("ar"), parse("x-foo"))

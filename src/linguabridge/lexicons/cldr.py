@@ -73,10 +73,6 @@ class CldrLexicon:
             )
         return dict(names)
 
-    def completeness(self, language: Language) -> float:
-        """Give the share of all concepts that have a name in the language: 0 to 1."""
-        return len(_names(self._data, language.code)) / len(self._data.concepts)
-
     def pair(
         self, source: Language, target: Language, *, keep_identical: bool = False, keep_multiword: bool = False
     ) -> PairEntries:
