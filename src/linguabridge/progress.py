@@ -22,11 +22,12 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from linguabridge import run_files
 from linguabridge.cache import MODE
 from linguabridge.errors import LinguabridgeError
 
 PLAIN_SECONDS = 10.0  # how often a log without a terminal gets a line
-PROGRESS = "progress.json"
+PROGRESS = run_files.PROGRESS
 RECORD_SECONDS = 1.0  # how often a recorded step is written, at most
 QUIET_SECONDS = 30.0  # a run that wrote nothing for so long is said to be quiet
 
