@@ -7,7 +7,8 @@ from math import comb
 import numpy as np
 import pytest
 
-from linguabridge.paired import compare, mean_interval
+from linguabridge.evaluation.statistics import is_significant
+from linguabridge.paired import Contrast, Difference, Interval, compare, mean_interval
 
 
 def mcnemar_by_hand(gained: int, lost: int) -> float:
@@ -76,3 +77,10 @@ def test_values_all_alike_have_no_width_and_none_is_nan() -> None:
     assert mean_interval(np.array([0.3, 0.3, 0.3]), 0).low == pytest.approx(0.3)
     assert mean_interval(np.array([0.7]), 0).high == 0.7
     assert np.isnan(mean_interval(np.array([]), 0).value)
+
+
+@pytest.mark.parametrize(("p", "sign"), [(0.0499, 1), (0.05, 0), (0.0501, 0)])
+def test_a_difference_is_shown_below_five_percent_and_not_at_it(p: float, sign: int) -> None:
+    assert Difference(0.2, 0.1, 0.3, p).sign == sign
+    one = Contrast(Interval(0.2, 0.1, 0.3), p, p, "exact McNemar", 9, 1, 0.1)
+    assert is_significant(one) == bool(sign)
