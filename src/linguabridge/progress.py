@@ -25,6 +25,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from linguabridge import run_files
 from linguabridge.cache import MODE
 from linguabridge.errors import LinguabridgeError
+from linguabridge.terminal import terminal
 
 PLAIN_SECONDS = 10.0  # how often a log without a terminal gets a line
 PROGRESS = run_files.PROGRESS
@@ -70,7 +71,7 @@ class TerminalReporter(Reporter):
     """Rich bars on a terminal, a line every ten seconds elsewhere; always on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or terminal(stderr=True)
 
     @contextmanager
     def step(self, title: str, total: float) -> Iterator[Step]:
@@ -87,7 +88,7 @@ class TerminalReporter(Reporter):
             yield from _plain_step(title, total)
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
@@ -24,6 +23,7 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.progress import TerminalReporter
+from linguabridge.terminal import terminal
 
 
 def stability(
@@ -80,4 +80,4 @@ def stability(
     body = {**result.to_dict(), "command": command_line()}
     if write_or_print(json_file, body):
         return
-    Console().print(stability_table(result))
+    terminal().print(stability_table(result))

@@ -27,6 +27,7 @@ from linguabridge.commands.options import (
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter, recorded
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.study.results import Study
@@ -100,7 +101,7 @@ def study(
     if list_ways:
         from linguabridge.study.tables import titles_table
 
-        Console().print(titles_table())
+        terminal().print(titles_table())
         return
     cluster = on_cluster(ray, workers, gpus_per_worker)
     out = out or (None if again else Path("study"))
@@ -163,7 +164,7 @@ def study(
     body = result.to_dict(command_line())
     if write_or_print(json_file, body):
         return
-    console = Console()
+    console = terminal()
     show(result, console)
     if out:
         console.print(f"Written to {out}.", highlight=False, markup=False, soft_wrap=True)
