@@ -17,6 +17,7 @@ from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
 from linguabridge.paths import exists, expanded, is_dir, is_file, lines_of
+from linguabridge.quiet import quiet_datasets
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
@@ -202,18 +203,16 @@ def lines_sha256(lines: Iterable[str]) -> str:
 def _dataset(name: str, language: Language) -> Text:
     """A data set with a configuration named by its language (``swh_Latn``, ``sw``), read from the hub or its cache."""
     import datasets
-    from huggingface_hub.utils import logging as hub_logging
 
-    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    datasets.logging.set_verbosity_error()
     try:
-        configurations = datasets.get_dataset_config_names(name)
-        matching = [one for one in configurations if _parses_to(one, language)]
-        if not matching:
-            raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
-        rows = datasets.load_dataset(name, matching[0], streaming=True)
-        split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
-        kept = list(split.take(_DATASET_LINES))
+        with quiet_datasets():
+            configurations = datasets.get_dataset_config_names(name)
+            matching = [one for one in configurations if _parses_to(one, language)]
+            if not matching:
+                raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
+            rows = datasets.load_dataset(name, matching[0], streaming=True)
+            split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
+            kept = list(split.take(_DATASET_LINES))
         column = next((c for c in _TEXT_COLUMNS if kept and c in kept[0]), None)
         if column is None:
             raise InputError(f"The data set {name} has no column named {', '.join(_TEXT_COLUMNS)}; use plain files.")
