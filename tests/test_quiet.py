@@ -9,8 +9,8 @@ from typing import Any
 
 import datasets
 import pytest
+from huggingface_hub import utils as hub_bars
 from huggingface_hub.utils import logging as hub
-from huggingface_hub.utils import tqdm as hub_bars
 from transformers.utils import logging as transformers
 
 from linguabridge.quiet import quiet_datasets, quiet_transformers
