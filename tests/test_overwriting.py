@@ -65,6 +65,14 @@ def test_json_replaces_no_file_but_an_earlier_result(
 
 
 @pytest.mark.usefixtures("no_work")
+def test_json_replaces_no_word_list_named_by_the_home_folder(
+    run: Run, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    refused(run(*words, "--lexicon", "~/own.tsv", "--json", tmp_path / "own.tsv"), "own.tsv", "which is read")
+
+
+@pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("name", ["config.json", "new.json"])
 def test_json_goes_into_no_model(
     run: Run, words: list[str], tiny_model: Callable[[str], Path], tmp_path: Path, name: str
