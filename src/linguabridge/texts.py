@@ -16,6 +16,7 @@ from linguabridge import languages
 from linguabridge.errors import DownloadError, InputError
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
+from linguabridge.lexicons.normalise import normalise_line
 from linguabridge.paths import exists, expanded, is_dir, is_file, lines_of
 from linguabridge.quiet import quiet_datasets
 
@@ -59,6 +60,37 @@ def lines_read(text: Text, tokens: int) -> Iterator[str]:
         characters += len(line)
         if characters > 10 * tokens:
             return
+
+
+def words_read(words: Iterable[str], text: Text, tokens: int) -> set[str]:
+    """Which of some words occur in what a profile on so many tokens reads, at most.
+
+    A word is what stands between spaces. Where a language is written without spaces, nothing tells where a word begins,
+    so there it occurs wherever its characters stand in a row, also within a longer word.
+
+    Args:
+        words: in their normal form (:func:`linguabridge.lexicons.normalise_word`).
+        text: read, a line at a time.
+        tokens: that the profile reads.
+
+    Returns:
+        Those that occur; of the empty word, which marks alone have for a normal form, nothing is said.
+    """
+    wanted = {word for word in words if word}
+    found: set[str] = set()
+    if text.language.spaced:
+        for line in lines_read(text, tokens):
+            found.update(word for word in map(normalise_word, line.split()) if word in wanted)
+        return found
+    lengths: dict[str, set[int]] = {}  # by first character: few places in a line begin a word
+    for word in wanted:
+        lengths.setdefault(word[0], set()).add(len(word))
+    for line in map(normalise_line, lines_read(text, tokens)):
+        for start, first in enumerate(line):
+            if first in lengths:
+                pieces = (line[start : start + length] for length in lengths[first])
+                found.update(piece for piece in pieces if piece in wanted)
+    return found
 
 
 def names_text(
