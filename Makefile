@@ -79,7 +79,7 @@ families: $(VENV)/.demo
 lexicon: $(VENV)/.demo
 	$(BIN)/python scripts/build_cldr.py
 
-# All that is made here, but not runs/: what is in it took hours.
+# All that is made here, but not runs/, which holds results.
 clean:
 	rm -rf $(VENV) .venv-minimal .venv-newest build dist site mutants
 
