@@ -38,10 +38,12 @@ def fetch(url: str, file: Path, *, sha256: str | None, publisher: str, way_out: 
     """
 
     def check_next(response: Any, *_: object, **__: object) -> None:
-        if response.is_redirect:
-            _check_private(urljoin(response.url, response.headers["location"]), url, way_out)
+        if response.is_redirect and not is_private(there := urljoin(response.url, response.headers["location"])):
+            response.close()
+            raise _exchangeable(f"{url}, which leads to {there},", way_out)
 
-    _check_private(url, url, way_out)
+    if not is_private(url):
+        raise _exchangeable(url, way_out)
     pooch.get_logger().setLevel(logging.WARNING)  # it would print lines of its own for every download
     try:
         downloader = pooch.HTTPDownloader(timeout=timeout, hooks={"response": check_next})
@@ -58,8 +60,6 @@ def fetch(url: str, file: Path, *, sha256: str | None, publisher: str, way_out: 
     return Path(found)
 
 
-def _check_private(address: str, url: str, way_out: str) -> None:
-    """Refuse an address from which others on the way could send something else."""
-    if not is_private(address):
-        leads = "" if address == url else f", which leads to {address},"
-        raise DownloadError(f"{url}{leads} is not fetched, for it is not encrypted (https://): {way_out}.")
+def _exchangeable(what: str, way_out: str) -> DownloadError:
+    """The error that says that others on the way could send something else."""
+    return DownloadError(f"{what} is not fetched, for it is not encrypted (https://): {way_out}.")
