@@ -16,8 +16,8 @@ class _Switches:
     level: Callable[[], int]
     set_level: Callable[[int], None]
     hides_bars: Callable[[], bool]
-    show_bars: Callable[[], None]
-    hide_bars: Callable[[], None]
+    show_bars: Callable[[], object]
+    hide_bars: Callable[[], object]
 
 
 @contextmanager
