@@ -87,9 +87,10 @@ def words_read(words: Iterable[str], text: Text, tokens: int) -> set[str]:
         lengths.setdefault(word[0], set()).add(len(word))
     for line in map(normalise_line, lines_read(text, tokens)):
         for start, first in enumerate(line):
-            if first in lengths:
-                pieces = (line[start : start + length] for length in lengths[first])
-                found.update(piece for piece in pieces if piece in wanted)
+            for length in lengths.get(first, ()):
+                piece = line[start : start + length]
+                if piece in wanted:
+                    found.add(piece)
     return found
 
 
