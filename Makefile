@@ -79,8 +79,9 @@ families: $(VENV)/.demo
 lexicon: $(VENV)/.demo
 	$(BIN)/python scripts/build_cldr.py
 
+# All that is made here, but not runs/, which holds results.
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .venv-minimal .venv-newest build dist site mutants
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "linguabridge needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }

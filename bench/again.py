@@ -70,7 +70,7 @@ def _command(name: str, arguments: list[str], setting: Setting) -> Command:
             (Path(folder) / part).symlink_to(source.resolve())
         run = partial(
             subprocess.run,
-            [sys.executable, "-m", "linguabridge.cli", *arguments],
+            [sys.executable, "-m", "linguabridge", *arguments],
             env={**os.environ, "LINGUABRIDGE_CACHE": folder},
             cwd=folder,
             check=True,

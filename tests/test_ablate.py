@@ -25,6 +25,7 @@ from linguabridge.ablation.intervene import scaled
 from linguabridge.ablation.materials import FEWEST_LINES, gather
 from linguabridge.ablation.results import ALIKE, AMPLIFIED, OVERLAP, RANDOM, SPECIFIC, Arm, Change, Control
 from linguabridge.ablation.settings import check_languages
+from linguabridge.ablation.statistics import p_of_draws
 from linguabridge.ablation.tables import text_table, translation_table
 from linguabridge.ablation.words import basis, beyond, effect, paragraphs
 from linguabridge.cache import Cache
@@ -380,6 +381,9 @@ def test_effect_and_beyond_go_by_the_side_of_harm() -> None:
     assert effect(dataclasses.replace(rise, worse=-1)) == "helps"
     assert beyond(rise, control(ALIKE, 0.04, Interval(0.2, 0.1, 0.3)))
     assert not beyond(rise, control(ALIKE, 0.06, Interval(0.2, 0.1, 0.3)))
+    p = p_of_draws(0.2, np.array([0.3, *[0.1] * 38]), 1)[1]  # one of 39 draws does as much: (1 + 1) / (1 + 39)
+    assert p == 0.05
+    assert not beyond(rise, control(ALIKE, p, Interval(0.2, 0.1, 0.3)))
     assert not beyond(rise, control(ALIKE, 0.04, Interval(-0.2, -0.3, -0.1)))
 
 

@@ -226,6 +226,25 @@ def test_who_says_no_keeps_all(run: Run, cache: Cache, monkeypatch: pytest.Monke
     assert files(cache.root) == set()
 
 
+def test_ctrl_c_where_it_asks_keeps_all(run: Run, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    class Interrupted(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *_: object) -> str:
+            raise KeyboardInterrupt
+
+    before = files(cache.root)
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    ended = run("cache", "clear")
+    assert ended.code == 130
+    assert "Remove it?" in ended.out
+    assert ended.err.startswith("Stopped")
+    assert files(cache.root) == before
+
+
 def test_empty_cache_needs_no_clearing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINGUABRIDGE_CACHE", str(tmp_path / "none"))
     for words in (["clear"], ["list"], ["verify"]):

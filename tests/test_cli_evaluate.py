@@ -176,7 +176,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(run: Run, tiny_model: Folder, w
 
 def test_ask_shows_both_steps(run: Run, tiny_model: Folder) -> None:
     model = str(tiny_model("llama"))
-    ended = run("ask", "en", "sw", "cat", "--bridge", "de", "--model", model, "--device", "cpu", "--json")
+    ended = run("ask", "en", "sw", "cat", "--bridge", "de", "--model", model, "--device", "cpu", "--json", "-")
     assert ended.code == 0, ended.err
     found = json.loads(ended.out)
     assert found["steps"][0] == {"language": "en", "text": "cat"}
@@ -190,13 +190,13 @@ def test_ask_shows_both_steps(run: Run, tiny_model: Folder) -> None:
 
 
 def test_ask_takes_a_text_as_a_line(run: Run, tiny_model: Folder) -> None:
-    words = ["--bridge", "de", "--model", str(tiny_model("llama")), "--device", "cpu", "--json"]
+    words = ["--bridge", "de", "--model", str(tiny_model("llama")), "--device", "cpu", "--json", "-"]
     found = json.loads(run("ask", "en", "sw", "the cat\nsat down", *words).out)
     assert found["prompts"][0] == "English: the cat sat down\nDeutsch:"
 
 
 def test_ask_goes_through_the_recommended_bridge(run: Run, tiny_model: Folder, arguments: list[str]) -> None:
-    words = ["--model", str(tiny_model("llama")), "--device", "cpu", "--json", "--candidates"]
+    words = ["--model", str(tiny_model("llama")), "--device", "cpu", "--json", "-", "--candidates"]
     ended = run("ask", "de", "sw", "Katze", *words, "fr,en")
     assert ended.code == 0, ended.err
     found = json.loads(ended.out)
@@ -205,3 +205,17 @@ def test_ask_goes_through_the_recommended_bridge(run: Run, tiny_model: Folder, a
     ended = run("ask", "en", "sw", "cat", *words, "de,fr")  # without English: by hops, on a random model either
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["why"].startswith("chosen by right words into the target")
+
+
+def test_ask_writes_json_beside_what_it_shows(run: Run, tiny_model: Folder, tmp_path: Path) -> None:
+    words = ["ask", "en", "sw", "cat", "--bridge", "de", "--model", tiny_model("llama"), "--device", "cpu"]
+    plain, printed = run(*words), run(*words, "--json", "-")
+    for _ in range(2):  # an earlier answer is replaced
+        ended = run(*words, "--json", "found.json")
+        assert (ended.code, ended.out) == (0, plain.out)
+        assert json.loads((tmp_path / "found.json").read_text("utf-8")) == json.loads(printed.out)
+    (tmp_path / "mine.json").write_text('{"answer": 42}', "utf-8")
+    ended = run(*words, "--json", "mine.json")
+    assert ended.code == 2
+    assert "no result of `linguabridge ask`" in ended.err
+    assert (tmp_path / "mine.json").read_text("utf-8") == '{"answer": 42}'

@@ -104,7 +104,7 @@ def test_no_name_says_that_it_is_a_group_or_a_region() -> None:
 
 
 def test_paper_has_seven_families() -> None:
-    # METHOD.md of the shared data: 15 languages of 7 families; four of them have several.
+    # 15 languages of 7 families; four of them have several.
     found = Counter(family(parse(code)) for code in PAPER_LANGUAGES)
     assert found == {
         "Indo-European": 6,

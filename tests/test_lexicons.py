@@ -434,6 +434,13 @@ def test_what_is_no_lexicon_is_refused(name: str) -> None:
         choose(name)
 
 
+def test_tilde_before_a_word_list_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.tsv").write_text("en\tsw\ncat\tpaka\n", "utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert choose("~/own.tsv").fingerprint() == choose(str(tmp_path / "own.tsv")).fingerprint()
+
+
 def test_folder_for_another_lexicon_than_muse_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="use it with --lexicon muse"):
         choose("cldr", tmp_path)

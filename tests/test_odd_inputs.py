@@ -77,7 +77,7 @@ def test_results_go_where_names_are_odd(recommended: Callable[..., dict[str, Any
 @pytest.mark.parametrize(("source", "target"), [("English", "Kiswahili"), ("eng_Latn", "SWH"), (" EN ", "\u200esw")])
 def test_languages_may_be_named_in_any_usual_way(run: Run, world: World, source: str, target: str) -> None:
     ended = run(
-        "ask", source, target, "cat", "--bridge", "Deutsch", "--model", world.model, "--device", "cpu", "--json"
+        "ask", source, target, "cat", "--bridge", "Deutsch", "--model", world.model, "--device", "cpu", "--json", "-"
     )
     assert ended.code == 0, ended.err
     assert [step["language"] for step in json.loads(ended.out)["steps"]][0::2] == ["en", "sw"]
@@ -87,7 +87,7 @@ def test_languages_may_be_named_in_any_usual_way(run: Run, world: World, source:
     "text", ["🐈", "a\0b", "שלום\u200f عليكم", "two\nlines\tand a tab", "\ufeffmarked", "e\u0301" * 50]
 )
 def test_any_text_can_be_asked_about(run: Run, world: World, text: str) -> None:
-    ended = run("ask", "en", "sw", text, "--bridge", "de", "--model", world.model, "--device", "cpu", "--json")
+    ended = run("ask", "en", "sw", text, "--bridge", "de", "--model", world.model, "--device", "cpu", "--json", "-")
     assert ended.code == 0, ended.err
     assert " ".join(text.split()) in json.loads(ended.out)["prompts"][0]
 

@@ -12,6 +12,10 @@ import pytest
 
 from conftest import Ended
 from linguabridge import model as model_module
+from linguabridge.report import runs
+from linguabridge.run_files import RUN_FILES
+from linguabridge.study import files as study_files
+from small_runs import RESULTS
 from test_recommend import write_lexicon
 
 Run = Callable[..., Ended]
@@ -61,6 +65,14 @@ def test_json_replaces_no_file_but_an_earlier_result(
 
 
 @pytest.mark.usefixtures("no_work")
+def test_json_replaces_no_word_list_named_by_the_home_folder(
+    run: Run, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    refused(run(*words, "--lexicon", "~/own.tsv", "--json", tmp_path / "own.tsv"), "own.tsv", "which is read")
+
+
+@pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("name", ["config.json", "new.json"])
 def test_json_goes_into_no_model(
     run: Run, words: list[str], tiny_model: Callable[[str], Path], tmp_path: Path, name: str
@@ -97,6 +109,19 @@ def test_study_replaces_no_study_by_json(run: Run, tmp_path: Path) -> None:
     for file in kept:
         refused(run("study", "--from", tmp_path / "one", "--json", file), "--json")
     assert {one: one.read_bytes() for one in (tmp_path / "one").iterdir()} == kept
+
+
+@pytest.mark.parametrize("name", ["hops.parquet", "ranks.parquet", "study.json", "progress.json"])
+def test_json_replaces_no_file_that_the_same_run_writes(run: Run, tmp_path: Path, name: str) -> None:
+    words = ["study", "--from", "gemma-3-270m-dictionary", "--out", tmp_path / "one"]
+    refused(run(*words, "--json", tmp_path / "one" / name), "a run's folder", name)
+    assert not (tmp_path / "one").exists()
+
+
+def test_every_file_of_a_run_is_known_as_one() -> None:
+    written = {name for names in RESULTS.values() for name in names}
+    assert written <= set(RUN_FILES)
+    assert {study_files.STUDY, study_files.RANKS, study_files.HOPS, runs.STUDY} <= set(RUN_FILES)
 
 
 @pytest.mark.parametrize("command", ["doctor", "cache list", "cache verify"])

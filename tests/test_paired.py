@@ -7,7 +7,8 @@ from math import comb
 import numpy as np
 import pytest
 
-from linguabridge.paired import compare, mean_interval, share_interval
+from linguabridge.evaluation.statistics import is_significant
+from linguabridge.paired import Contrast, Difference, Interval, compare, mean_interval, share_interval
 
 
 def mcnemar_by_hand(gained: int, lost: int) -> float:
@@ -121,3 +122,10 @@ def test_intervals_of_groups_by_hand() -> None:
     assert one.low == one.high == one.value
     alike = mean_interval(np.array([0.2, 0.6, 0.4]), 0, ["a", "a", "b"])  # means of groups are the same
     assert alike.low == alike.high == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("p", "sign"), [(0.0499, 1), (0.05, 0), (0.0501, 0)])
+def test_a_difference_is_shown_below_five_percent_and_not_at_it(p: float, sign: int) -> None:
+    assert Difference(0.2, 0.1, 0.3, p).sign == sign
+    one = Contrast(Interval(0.2, 0.1, 0.3), p, p, "exact McNemar", 9, 1, 0.1)
+    assert is_significant(one) == bool(sign)

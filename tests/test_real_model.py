@@ -102,7 +102,7 @@ def test_recommend_end_to_end(cache: Cache, model: LanguageModel) -> None:
 def test_kin_are_mutual_nearest_neighbours_and_strangers_are_named(
     cache: Cache, lazy: LazyModel, model: LanguageModel
 ) -> None:
-    # METHOD.md, 3: known of this model before any of this code was written.
+    # Known of this model before any of this code was written.
     settings = SpectrumSettings(tokens=1000, concepts=10, samples=100, shuffled=False)
     found = spectrum(PAPER_LANGUAGES, model=lazy, settings=settings, cache=cache)
     mutual = {frozenset((one.first, one.second)): one for one in found.mutual}

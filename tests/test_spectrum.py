@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +179,24 @@ def test_a_file_of_distances_is_compared_with(tiny_model: Callable[[str], Path],
     mine = [one for one in found.kinship if one.known == "mine"]
     assert {one.measure for one in mine} == {"overlap", "jaccard", "correlation", "cka", "hsic", "tokens"}
     assert all(one.mantel is not None and one.mantel.n_pairs == 3 for one in mine)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no pipes by path")
+def test_distances_may_come_through_a_pipe(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    content = b"\tpt\tes\tar\npt\t0\t.1\t.9\nes\t.1\t0\t.8\nar\t.9\t.8\t0\n"
+    reading, writing = os.pipe()  # what was read once is gone
+    os.write(writing, content)
+    os.close(writing)
+    try:
+        table = Path(f"/dev/fd/{reading}")
+        settings = SpectrumSettings(
+            tokens=300, concepts=40, samples=100, top_rate=0.1, shuffled=False, distances=(table,)
+        )
+        found = spectrum(["pt", "es", "ar"], model=str(tiny_model("llama")), settings=settings, cache=Cache(tmp_path))
+    finally:
+        os.close(reading)
+    assert found.identity["distances"] == {table.stem: sha256(content).hexdigest()}
+    assert any(one.known == table.stem and one.mantel for one in found.kinship)
 
 
 def test_a_language_without_names_and_family_is_said(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from linguabridge.cache import Cache
 from linguabridge.dependence import score
-from linguabridge.errors import InputError
+from linguabridge.errors import CacheError, InputError
 from linguabridge.model import ModelOptions
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.ranking import rank_candidates, score_candidates
@@ -99,6 +99,15 @@ def test_a_tiny_model_is_ranked_again(
         assert all(value is None or -1 <= value <= 1 for value in (one.halves, one.lexicons, *one.rates.values()))
     assert found.pairs[0].lexicons is not None
     assert found.to_dict()["means"]["cka"]["halves"]["value"] == pytest.approx(found.pairs[0].halves)
+
+
+def test_cache_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way", "utf-8")
+    monkeypatch.setattr(module, "open_model", lambda *_: pytest.fail("looked for the model"))
+    with pytest.raises(CacheError, match="LINGUABRIDGE_CACHE"):
+        stability([("en", "sw")], cache=Cache(tmp_path / "file"))
 
 
 def test_no_pairs_are_refused() -> None:

@@ -25,6 +25,7 @@ from linguabridge.lexicons import Entry, load_cldr, load_file, normalise_word
 from linguabridge.measure import Measurements
 from linguabridge.model import ModelOptions, load_model, open_model
 from linguabridge.model_files import find_model
+from linguabridge.progress import read_progress
 from linguabridge.prompts import WORD
 from linguabridge.study import files
 from linguabridge.study.files import check_folder, read_folder, read_study, write_folder
@@ -295,7 +296,13 @@ def test_a_bridge_that_the_lexicon_lacks_is_named_with_the_way_out(settings: Stu
 
 
 @pytest.mark.parametrize(
-    "options", [["--model", "other"], ["--words", "60"], ["--ways", "hub"], ["--no-exact"], ["--bridge-words", "own"]]
+    "options",
+    [
+        *(["--model", "other"], ["--words", "60"], ["--ways", "hub"], ["--no-exact"], ["--bridge-words", "own"]),
+        *(["--seed", "1"], ["--device", "cpu"], ["--dtype", "float32"], ["--taps", "x"], ["--trust-remote-code"]),
+        *(["--allow-pickle"], ["--lexicon-dir", "x"], ["--ray", "local"]),
+        *(["--model", "gemma-3-270m"], ["--seed", "0"], ["--device", "auto"], ["--words", "150"]),  # as by default
+    ],
 )
 def test_options_that_would_do_nothing_beside_from_are_refused(
     run: Callable[..., Ended], options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -343,8 +350,19 @@ def test_the_command_writes_a_study_and_analyses_it_again(
     line = ["study", "en:sw", "sw:de", "de:en", "--model", str(tiny_model("llama")), "--lexicon", str(lexicon)]
     line += ["--candidates", "en,sw,de,fr,es", "--words", "40", "--tokens", "300", "--probes", "30"]
     line += ["--device", "cpu", "--dtype", "float32", "--out", "there"]
+    states = []
+
+    def write(folder: Path, result: Study, *, command: str) -> None:
+        progress = read_progress(folder)
+        states.append(progress.state if progress else None)
+        write_folder(folder, result, command=command)
+
+    monkeypatch.setattr("linguabridge.study.files.write_folder", write)
     ended = run(*line)
     assert ended.code == 0, ended.err
+    finished = read_progress(Path("there"))
+    assert finished is not None
+    assert [*states, finished.state] == ["running", "finished"]  # not before the results are there
     assert "Ways of choosing one bridge" in ended.out
     body = json.loads(Path("there/study.json").read_text("utf-8"))
     assert len(body["pairs"]) == 3

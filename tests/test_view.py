@@ -25,11 +25,12 @@ import pytest
 
 from conftest import Ended
 from linguabridge.commands import view as view_module
-from linguabridge.commands.view import view, watch
+from linguabridge.commands.view import view
 from linguabridge.errors import InputError
 from linguabridge.progress import Reporter, recorded
 from linguabridge.report.shell import Watched, placed
 from linguabridge.report.viewer import serve
+from linguabridge.report.watching import build_report, watch
 from test_recommend import write_lexicon
 
 
@@ -334,7 +335,7 @@ def test_a_run_that_has_just_begun_can_be_viewed(tmp_path: Path) -> None:
     names = {str(file.relative_to(tmp_path)) for file in found.files}
     assert {"recommend.json", "spectrum.json", "summary.json", "items.parquet", "unfinished/summary.json"} <= names
     assert "progress.json" not in names
-    assert view_module.build_report([tmp_path]) is None
+    assert build_report([tmp_path]) is None
 
 
 def test_reports_of_runs_on_disk_are_served_as_they_are(
@@ -348,7 +349,7 @@ def test_reports_of_runs_on_disk_are_served_as_they_are(
     assert {path.name for path in Path("run").iterdir()} == {"progress.json", "recommend.json"}
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "progress.json").write_bytes(Path("run/progress.json").read_bytes())
-    text = view_module.build_report([Path("run"), Path("begun"), Path("run")])
+    text = build_report([Path("run"), Path("begun"), Path("run")])
     assert text is not None
     assert "<title>English → Swahili" in text
     # What is served has one more script, and allows it.

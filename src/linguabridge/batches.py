@@ -65,8 +65,8 @@ def batches(
         budget: padded tokens a batch may hold.
         device: where the tensors go.
         skip: token numbers that do not count as real (special tokens).
-        part: which of ``parts`` shares of all batches to yield, from 0; every batch is in one of them, as it is where
-            there is only one share.
+        part: which of ``parts`` shares of all batches to yield, from 0. Each batch is in exactly one share, and is the
+            same batch as without shares.
         parts: number of shares.
     """
     here: list[tuple[int, Sequence[int]]] = []

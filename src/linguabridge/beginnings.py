@@ -1,4 +1,4 @@
-"""What prompts begin with alike, which runs once for all of them."""
+"""The prefix that several prompts share, run once for all of them."""
 
 from __future__ import annotations
 

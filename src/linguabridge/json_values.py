@@ -20,6 +20,7 @@ KNOWN_BY: Mapping[str, frozenset[str]] = {
     "evaluate": frozenset({"results", "settings", "model"}),
     "ablate": frozenset({"arms", "contrasts", "compared"}),
     "stability": frozenset({"lexicons", "means", "pairs"}),
+    "ask": frozenset({"answer", "direct", "steps"}),
     "languages": frozenset({"query", "languages"}),
     "inspect": frozenset({"architecture", "taps", "weights SHA-256"}),
     "doctor": frozenset({"machine", "cache", "problems", "advice"}),

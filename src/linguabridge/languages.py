@@ -18,7 +18,8 @@ from rapidfuzz import fuzz, process
 
 from linguabridge.errors import InputError
 
-# METHOD.md section 2: the spellings in the prompts of the paper's code. Everywhere else `Language.endonym` is used.
+# The spellings in the prompts of the paper's code, for `--reference` (docs/method.md). Everywhere else
+# `Language.endonym` is used.
 REFERENCE_ENDONYMS: dict[str, str] = {
     "en": "English",
     "de": "Deutsch",

@@ -24,8 +24,13 @@ _BATCH = 500  # resamples at a time: 10 MB for 2,500 items
 _DECIMALS = 9  # of differences; what lies beyond is rounding, by which a mean of scores differs from itself
 _SIGNIFICANT = 6  # items, all for one arm, from which the exact McNemar test can fall below .05: 2 / 2**6
 _POWER = 0.8
-LEVEL = 0.05  # of p, from which on nothing is called shown
+LEVEL = 0.05  # below which p must lie for a difference to be called shown
 _ERRORS_SEEN = 1.96 + 0.84  # a true difference of as many standard errors is significant (two-sided, 5 %) at that power
+
+
+def shown(p: float) -> bool:
+    """Whether a p-value is small enough for a difference to be called shown: below :data:`LEVEL`, not at it."""
+    return p < LEVEL
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Difference(Interval):
     @property
     def sign(self) -> int:
         """1 where it is shown to lie above 0, -1 below, 0 where neither is: by the interval and by p."""
-        if self.p is not None and self.p > LEVEL:
+        if self.p is not None and not shown(self.p):
             return 0
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
 

@@ -52,7 +52,7 @@ def shares_each(workers: int, texts: int, most: int) -> int:
 
 
 class Shares:
-    """What is known of a question that several workers answer a share of: kept until the whole answer is.
+    """Finished shares of one question, kept until the merged answer is stored.
 
     Args:
         cache: where.

@@ -22,11 +22,13 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from linguabridge import run_files
 from linguabridge.cache import MODE
 from linguabridge.errors import LinguabridgeError
+from linguabridge.terminal import terminal
 
 PLAIN_SECONDS = 10.0  # how often a log without a terminal gets a line
-PROGRESS = "progress.json"
+PROGRESS = run_files.PROGRESS
 RECORD_SECONDS = 1.0  # how often a recorded step is written, at most
 QUIET_SECONDS = 30.0  # a run that wrote nothing for so long is said to be quiet
 
@@ -69,7 +71,7 @@ class TerminalReporter(Reporter):
     """Rich bars on a terminal, a line every ten seconds elsewhere; always on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or terminal(stderr=True)
 
     @contextmanager
     def step(self, title: str, total: float) -> Iterator[Step]:
@@ -86,7 +88,7 @@ class TerminalReporter(Reporter):
             yield from _plain_step(title, total)
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),

@@ -161,7 +161,8 @@ def rank_candidates(
     ranked_halves = np.where(np.isnan(halves), -np.inf, halves)
     first = ranked_halves == ranked_halves.max(axis=1, keepdims=True)
     best = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)  # those who tie for the first place share it
-    # Centred on the full sample's score: the reference's has a bias that depends on the number of probes.
+    # Centred on the half-samples' own mean, not on the full sample's score: the reference's has a bias that depends on
+    # the number of probes, and half-samples would carry theirs into the interval.
     spread = halves - halves.mean(axis=0)
     with np.errstate(invalid="ignore"):
         low, high = totals + np.quantile(spread, [0.025, 0.975], axis=0)

@@ -37,7 +37,7 @@ from linguabridge.settings import (
     Settings,
     check_pair,
 )
-from linguabridge.texts import Text, lines_read, load_text, unread, without
+from linguabridge.texts import Text, load_text, unread, without, words_read
 from linguabridge.understood import Probes
 
 
@@ -320,16 +320,10 @@ def _seen_within_lines(
     check: Sequence[Entry], texts: Mapping[str, Text], source: Language, target: Language, settings: Settings
 ) -> int:
     """Number of check entries with a word among the words of the lines that were, at most, profiled."""
-    seen: dict[str, set[str]] = {}
-    for code in (source.code, target.code):
-        words = seen.setdefault(code, set())
-        for line in lines_read(texts[code], settings.tokens):
-            words.update(map(normalise_word, line.split()))
-    return sum(
-        normalise_word(entry.source) in seen[source.code]
-        or any(normalise_word(word) in seen[target.code] for word in entry.targets)
-        for entry in check
-    )
+    pairs = [(normalise_word(entry.source), {normalise_word(word) for word in entry.targets}) for entry in check]
+    in_source = words_read({word for word, _ in pairs}, texts[source.code], settings.tokens)
+    in_target = words_read({word for _, words in pairs for word in words}, texts[target.code], settings.tokens)
+    return sum(word in in_source or not words.isdisjoint(in_target) for word, words in pairs)
 
 
 def _check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from linguabridge import languages
+from linguabridge import languages, run_files
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES, Language
 from linguabridge.profile import TOP_RATE
@@ -15,7 +15,7 @@ TOP_RATES = (TOP_RATE, 0.02, 0.05, 0.1)
 ENOUGH_NEURONS = 30  # in the window, for every candidate, before the top rate stops rising
 FEWEST_PROBES, FEWEST_CHECK, FEWEST_TOKENS = 20, 10, 200
 FEWEST_FOR_A_VERDICT = 30  # items, bridge words that are right answers left out, to say that a bridge helps or harms
-RESULT = "recommend.json"  # in the folder of a run
+RESULT = run_files.RECOMMENDATION  # in the folder of a run
 DEFAULT_BRIDGE = "en"  # the bridge that everybody tries first; always among the arms of the check
 # The bridge that everybody tries, and those to try where it is the source or the target; in this order, without the
 # two, they are the fixed way of choosing, and what a chain of bridges is made of.

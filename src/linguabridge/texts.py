@@ -17,7 +17,9 @@ from linguabridge.errors import DownloadError, InputError
 from linguabridge.hub import at_commit, commit_of
 from linguabridge.languages import Language
 from linguabridge.lexicons import CHECK_SHARE, Entry, Lexicon, load_cldr, normalise_word, words_for_profile
+from linguabridge.lexicons.normalise import normalise_line
 from linguabridge.paths import exists, expanded, fault_of, is_dir, is_file, lines_of
+from linguabridge.quiet import quiet_datasets
 
 MAX_LENGTH = 512  # tokens read at a time; longer lines are cut into pieces
 FEWEST_WORDS = 100  # for a profile on names
@@ -59,6 +61,38 @@ def lines_read(text: Text, tokens: int) -> Iterator[str]:
         characters += len(line)
         if characters > 10 * tokens:
             return
+
+
+def words_read(words: Iterable[str], text: Text, tokens: int) -> set[str]:
+    """Which of some words occur in what a profile on so many tokens reads, at most.
+
+    A word is what stands between spaces. Where a language is written without spaces, nothing tells where a word begins,
+    so there it occurs wherever its characters stand in a row, also within a longer word.
+
+    Args:
+        words: in their normal form (:func:`linguabridge.lexicons.normalise_word`).
+        text: read, a line at a time.
+        tokens: that the profile reads.
+
+    Returns:
+        Those that occur; of the empty word, which marks alone have for a normal form, nothing is said.
+    """
+    wanted = {word for word in words if word}
+    found: set[str] = set()
+    if text.language.spaced:
+        for line in lines_read(text, tokens):
+            found.update(word for word in map(normalise_word, line.split()) if word in wanted)
+        return found
+    lengths: dict[str, set[int]] = {}  # by first character: few places in a line begin a word
+    for word in wanted:
+        lengths.setdefault(word[0], set()).add(len(word))
+    for line in map(normalise_line, lines_read(text, tokens)):
+        for start, first in enumerate(line):
+            for length in lengths.get(first, ()):
+                piece = line[start : start + length]
+                if piece in wanted:
+                    found.add(piece)
+    return found
 
 
 def names_text(
@@ -203,19 +237,17 @@ def lines_sha256(lines: Iterable[str]) -> str:
 def _dataset(name: str, language: Language) -> Text:
     """A data set with a configuration named by its language (``swh_Latn``, ``sw``), read from the hub or its cache."""
     import datasets
-    from huggingface_hub.utils import logging as hub_logging
 
-    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    datasets.logging.set_verbosity_error()
     try:
-        configurations = datasets.get_dataset_config_names(name)
-        matching = [one for one in configurations if _parses_to(one, language)]
-        if not matching:
-            raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
-        builder = datasets.load_dataset_builder(name, matching[0])
-        rows = builder.as_streaming_dataset()
-        split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
-        kept = list(split.take(_DATASET_LINES))
+        with quiet_datasets():
+            configurations = datasets.get_dataset_config_names(name)
+            matching = [one for one in configurations if _parses_to(one, language)]
+            if not matching:
+                raise InputError(f"The data set {name} has no configuration for {language.name} ({language.code}).")
+            builder = datasets.load_dataset_builder(name, matching[0])
+            rows = builder.as_streaming_dataset()
+            split = rows[next((s for s in ("dev", "validation", "train") if s in rows), next(iter(rows)))]
+            kept = list(split.take(_DATASET_LINES))
         column = next((c for c in _TEXT_COLUMNS if kept and c in kept[0]), None)
         if column is None:
             raise InputError(f"The data set {name} has no column named {', '.join(_TEXT_COLUMNS)}; use plain files.")

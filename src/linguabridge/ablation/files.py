@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from linguabridge import run_files
 from linguabridge.ablation.settings import asked_for
 from linguabridge.json_values import refuse_another, write_json
 
-RESULT = "ablation.json"  # in the folder of a run
+RESULT = run_files.ABLATION  # in the folder of a run
 
 
 def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from linguabridge.ablation.controls import BINS
 from linguabridge.ablation.results import ALIKE, AMPLIFIED, OVERLAP, RANDOM, SPECIFIC, Ablation, Arm, Change, Control
+from linguabridge.paired import shown
 from linguabridge.settings import FEWEST_FOR_A_VERDICT
 from linguabridge.words import interval, listed, number, p_value
 
-LEVEL = 0.05
 _MATCHED = 0.8  # of the set's mean activation, at least, that random sets about as active must have
 HARMS, HELPS, UNCLEAR = "harms", "helps", "unclear"
 _KINDS = {RANDOM: "as many random neurons of the same layers", ALIKE: "random ones that are about as active"}
@@ -41,7 +41,7 @@ def effect(change: Change) -> str:
 def beyond(change: Change, control: Control) -> bool:
     """Whether a set does more harm than the random ones: by its place among the draws, and by the interval."""
     ends = (change.worse * control.excess.low, change.worse * control.excess.high)
-    return control.p <= LEVEL and min(ends) > 0
+    return shown(control.p) and min(ends) > 0
 
 
 def arm_name(result: Ablation, arm: Arm) -> str:

@@ -15,6 +15,7 @@ from linguabridge.commands.output import check_writable, command_line, write_or_
 from linguabridge.commands.recommend import layers_range
 from linguabridge.json_values import plain
 from linguabridge.progress import TerminalReporter, recorded
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.ablation.results import Ablation
@@ -120,7 +121,7 @@ def ablate(
         reporter.say(f"Wrote {out / RESULT}.")
     if write_or_print(json_file, body):
         return
-    show(result, Console())
+    show(result, terminal())
 
 
 def show(result: Ablation, console: Console) -> None:

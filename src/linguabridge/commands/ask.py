@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -20,15 +19,17 @@ from linguabridge.commands.options import (
     Dtype,
     Endpoint,
     EndpointModel,
+    Json,
     Model,
     Pickle,
     Remote,
     Taps,
     several,
 )
-from linguabridge.commands.output import print_json
+from linguabridge.commands.output import check_writable, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.engines.engine import Engine
@@ -62,7 +63,7 @@ def ask(
     taps: Taps = None,
     trust_remote_code: Remote = False,
     allow_pickle: Pickle = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    json_file: Json = None,
 ) -> None:
     """Send one word or text through the recommended bridge, and show both steps."""
     from linguabridge.settings import Settings, check_pair
@@ -71,6 +72,7 @@ def ask(
     s, t, _ = check_pair(source, target, settings)
     bridges = _bridges(bridge, s, t)
     check_endpoint(endpoint, endpoint_model)
+    check_writable(None, json_file, "ask", (model, recommendation))
     if text == "-":
         text = _standard_input()
     if not text.strip():
@@ -111,10 +113,9 @@ def ask(
         engine = Local(Measurements(opened, cache, reporter), chat=chat_template)
     asked = ask_through(engine, s, t, text, bridges)
     direct = ask_through(engine, s, t, text, ()).answer if bridges else asked.answer
-    if json_output:
-        steps = [{"language": said.language.code, "text": said.text} for said in asked.steps]
-        body = {"answer": asked.answer, "direct": direct, "steps": steps, "prompts": list(asked.prompts), "why": why}
-        print_json(body)
+    steps = [{"language": said.language.code, "text": said.text} for said in asked.steps]
+    body = {"answer": asked.answer, "direct": direct, "steps": steps, "prompts": list(asked.prompts), "why": why}
+    if write_or_print(json_file, body):
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
@@ -123,7 +124,7 @@ def ask(
         table.add_row(f"{said.language.name} ({said.language.code})", Text(said.text or "– (the model gave no answer)"))
     if bridges:
         table.add_row("directly", Text(direct or "– (the model gave no answer)"))
-    console = Console()
+    console = terminal()
     console.print(table)
     console.print()
     missing = [one.name for one in bridges if one not in [said.language for said in asked.steps]]

@@ -18,6 +18,7 @@ from linguabridge.commands.options import Json
 from linguabridge.commands.output import check_writable, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.cache_care.checking import Checked
@@ -39,7 +40,7 @@ def list_cache(json_file: Json = None) -> None:
     contents = _contents()
     if write_or_print(json_file, _listed(contents)):
         return
-    console = Console()
+    console = terminal()
     if not contents.items and not contents.leftovers:
         _say(console, f"The cache is empty: {contents.root}")
     else:
@@ -79,7 +80,7 @@ def clear_cache(
     """
     from linguabridge.cache_care.clearing import choose, remove
 
-    contents, console = _contents(), Console()
+    contents, console = _contents(), terminal()
     if kind is None and model is None and older_than is None and not contents.items and not contents.leftovers:
         _say(console, f"The cache is empty: {contents.root}")
         _show_foreign(contents, console)
@@ -105,7 +106,7 @@ def clear_cache(
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():
             raise InputError("Nothing was removed, for nobody can be asked here: add --yes to remove it.")
-        if not typer.confirm("Remove it?"):
+        if not _confirmed("Remove it?"):
             _say(console, "Nothing was removed.")
             return
     with TerminalReporter().step("Removing", number) as advance:
@@ -147,18 +148,25 @@ def verify_cache(
         "foreign": [str(path) for path in contents.foreign],
     }
     if not write_or_print(json_file, body):
-        _show_checked(found, Console())
+        _show_checked(found, terminal())
         if mended is not None and (found.damaged or found.useless):
             _say(
-                Console(),
+                terminal(),
                 f"Mended {mended.mended:,} of {len(found.damaged):,} damaged, and removed {mended.removed:,} of no use "
                 f"({decimal(mended.size)}); what is needed is made anew.",
             )
-            _show_paths(Console(), "Stayed", [f"{path}: {why}" for path, why in mended.stayed])
+            _show_paths(terminal(), "Stayed", [f"{path}: {why}" for path, why in mended.stayed])
         elif left:
-            _say(Console(), "`linguabridge cache verify --mend` mends that; what is needed is then made anew.")
+            _say(terminal(), "`linguabridge cache verify --mend` mends that; what is needed is then made anew.")
     if left:
         raise typer.Exit(2)
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question)
+    except typer.Abort as error:  # what it makes of Ctrl-C, and would end with code 1
+        raise KeyboardInterrupt from error
 
 
 def _contents() -> Contents:

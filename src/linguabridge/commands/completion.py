@@ -28,6 +28,6 @@ def complete_language(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_model(incomplete: str) -> list[str]:
     """The embedded default where it begins so; else nothing, and the shell completes files."""
-    from linguabridge.commands.options import DEFAULT_MODEL_NAME
+    from linguabridge.embedded import NAME
 
-    return [DEFAULT_MODEL_NAME] if DEFAULT_MODEL_NAME.startswith(incomplete) else []
+    return [NAME] if NAME.startswith(incomplete) else []

@@ -13,6 +13,7 @@ from rich.text import Text
 from linguabridge.commands.options import Json
 from linguabridge.commands.output import check_writable, write_or_print
 from linguabridge.json_values import plain
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.doctor import Diagnosis
@@ -33,7 +34,7 @@ def doctor(
 
     found = diagnose(Cache(default_cache_dir()))
     if not write_or_print(json_file, {**plain(found), "summary": found.summary, "ok": not found.problems}):
-        show(found, Console())
+        show(found, terminal())
     if found.problems:
         raise typer.Exit(2)
 

@@ -34,6 +34,7 @@ from linguabridge.commands.options import (
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter, recorded
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.evaluation.results import Evaluation
@@ -180,7 +181,7 @@ def evaluate(
     if show_prompts:
         from linguabridge.evaluation.preview import preview
 
-        Console().print(preview(chosen, settings, cache), highlight=False, markup=False, soft_wrap=True)
+        terminal().print(preview(chosen, settings, cache), highlight=False, markup=False, soft_wrap=True)
         return
     from linguabridge.evaluation import files
     from linguabridge.evaluation.evaluate import evaluate as run
@@ -221,7 +222,7 @@ def evaluate(
         files.remove_unfinished(folder)
     if write_or_print(json_file, files.summary_body(found)):
         return
-    show(found, folder, Console())
+    show(found, folder, terminal())
 
 
 def show(found: Evaluation, folder: Path, console: Console) -> None:

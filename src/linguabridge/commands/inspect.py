@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from linguabridge.commands.completion import complete_model
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Json, Pickle, Remote, Taps
 from linguabridge.commands.output import check_writable, write_or_print
 from linguabridge.progress import TerminalReporter
+from linguabridge.terminal import terminal
 
 
 def inspect_model(
@@ -43,4 +43,4 @@ def inspect_model(
     table.add_column(overflow="fold")
     for name, value in found.items():
         table.add_row(name, value)
-    Console().print(table)
+    terminal().print(table)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from linguabridge.commands.options import Json
 from linguabridge.commands.output import check_writable, write_or_print
 from linguabridge.errors import InputError
+from linguabridge.terminal import terminal
 
 
 def list_languages(
@@ -50,4 +50,4 @@ def list_languages(
         table.add_column(name, justify="right" if name == "cldr" else "left")
     for one, n in rows:
         table.add_row(one.code, one.name, one.endonym, f"{n:,}", "yes" if one.code in in_muse else "")
-    Console().print(table)
+    terminal().print(table)

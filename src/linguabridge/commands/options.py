@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linguabridge import embedded
 from linguabridge.commands.completion import complete_model
 from linguabridge.errors import InputError
 
@@ -80,7 +81,7 @@ Json = Annotated[
     ),
 ]
 
-DEFAULT_MODEL_NAME = "gemma-3-270m"  # as in linguabridge.embedded; named here so that --help needs no torch
+DEFAULT_MODEL_NAME = embedded.NAME
 
 
 def several(text: str | None) -> tuple[str, ...] | None:

@@ -12,15 +12,10 @@ from typing import Any
 
 from linguabridge.errors import InputError
 from linguabridge.json_values import KNOWN_BY, json_text, write_json
-from linguabridge.paths import exists, is_dir
-from linguabridge.progress import PROGRESS
+from linguabridge.paths import exists, expanded, is_dir
+from linguabridge.run_files import PROGRESS, RUN_FILES
 
 _STANDARD_OUTPUT = Path("-")
-# What runs are made of: replaced by --json, a run's folder would no longer be whole.
-_RUN_FILES = (
-    "recommend.json", "spectrum.json", "study.json", "ablation.json", "summary.json", "manifest.json",
-    "items.parquet", "pairs.parquet", "ranks.parquet", PROGRESS,
-)  # fmt: skip
 
 
 def check_writable(
@@ -42,7 +37,7 @@ def check_writable(
     for folder in filter(None, (out, json_file.parent if json_file and json_file != _STANDARD_OUTPUT else None)):
         check_folder(folder, "--out or --json")
     if json_file and json_file != _STANDARD_OUTPUT:
-        _check_json(out, json_file, command, [Path(one) for one in inputs if one])
+        _check_json(out, json_file, command, [expanded(str(one)) for one in inputs if one])
     if out and (out / PROGRESS).is_file() and not _holds(out / PROGRESS, frozenset({"state", "updated"})):
         raise InputError(f"{out / PROGRESS} is not linguabridge's and would be replaced; choose another with --out.")
 
@@ -56,8 +51,9 @@ def _check_json(out: Path | None, file: Path, command: str | None, inputs: Seque
         if place == one.resolve() or ((one / "config.json").is_file() and one.resolve() in place.parents):
             raise InputError(f"--json {file} would change {one}, which is read; choose another file with --json.")
     own = out is not None and place.parent == out.resolve()
-    beside = (PROGRESS, *(one for one in _RUN_FILES if one.endswith(".parquet")))  # what only runs have
-    if file.name in _RUN_FILES and (own or any((file.parent / one).exists() for one in beside)):
+    beside = (PROGRESS, *(one for one in RUN_FILES if one.endswith(".parquet")))  # what only runs have
+    # Replaced by --json, a run's folder would no longer be whole.
+    if file.name in RUN_FILES and (own or any((file.parent / one).exists() for one in beside)):
         raise InputError(f"--json {file} is a file of a run's folder; choose another file with --json.")
     if not file.is_file() or file.stat().st_size == 0:  # a device or a pipe holds nothing
         return

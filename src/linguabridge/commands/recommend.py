@@ -30,6 +30,7 @@ from linguabridge.commands.output import check_writable, command_line, write_or_
 from linguabridge.errors import InputError
 from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter, recorded
+from linguabridge.terminal import terminal
 
 
 def recommend(
@@ -153,7 +154,7 @@ def recommend(
             write_folder(out, body)
             reporter.say(f"Wrote {out / RESULT}.")
     if not write_or_print(json_file, body):
-        show(result, Console())
+        show(result, terminal())
 
 
 def show(result: Any, console: Console) -> None:

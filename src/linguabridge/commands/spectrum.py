@@ -29,6 +29,7 @@ from linguabridge.commands.output import check_writable, command_line, write_or_
 from linguabridge.errors import InputError
 from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter, recorded
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.spectrum.results import Spectrum
@@ -117,7 +118,7 @@ def spectrum(
     body = sealed("spectrum", {**result.to_dict(), "command": command_line()})
     if write_or_print(json_file, body):
         return
-    show(result, out, Console())
+    show(result, out, terminal())
 
 
 def show(result: Spectrum, folder: Path, console: Console) -> None:

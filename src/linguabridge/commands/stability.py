@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from linguabridge.commands.options import (
     DEFAULT_MODEL_NAME,
@@ -24,6 +23,7 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.progress import TerminalReporter
+from linguabridge.terminal import terminal
 
 
 def stability(
@@ -47,8 +47,8 @@ def stability(
 ) -> None:
     """Tell whether rankings by neurons repeat: from other probes, another lexicon, at other top rates.
 
-    Candidates are those of the paper that both lexicons have words for. Nothing is asked whether a bridge helps: a
-    ranking may repeat well and be of no use.
+    Candidates are the paper's 15, without the pair. Nothing is asked whether a bridge helps: a ranking may repeat well
+    and be of no use.
     """
     from linguabridge.study.settings import StudySettings, parse_pairs
 
@@ -80,4 +80,4 @@ def stability(
     body = {**result.to_dict(), "command": command_line()}
     if write_or_print(json_file, body):
         return
-    Console().print(stability_table(result))
+    terminal().print(stability_table(result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,12 +28,21 @@ from linguabridge.commands.options import (
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
 from linguabridge.progress import TerminalReporter, recorded
+from linguabridge.terminal import terminal
 
 if TYPE_CHECKING:
     from linguabridge.study.results import Study
 
 
+# What a finished study was measured with, and cannot be changed afterwards.
+_MEASURED_WITH = (
+    *("model", "bridge_words", "lexicon", "lexicon_dir", "candidates", "words", "tokens", "probes", "ways", "no_exact"),
+    *("seed", "device", "dtype", "taps", "trust_remote_code", "allow_pickle", "ray"),
+)
+
+
 def study(
+    ctx: typer.Context,
     pairs: Annotated[
         list[str] | None, typer.Argument(metavar="PAIR…", help="Pairs to study, such as ar:he en:sw; by default 24.")
     ] = None,
@@ -100,34 +110,23 @@ def study(
     if list_ways:
         from linguabridge.study.tables import titles_table
 
-        Console().print(titles_table())
+        terminal().print(titles_table())
         return
     cluster = on_cluster(ray, workers, gpus_per_worker)
     out = out or (None if again else Path("study"))
     check_writable(out, json_file, "study", (model, lexicon, lexicon_dir, again, *(distances or ())))
     if again:
-        asked = {
-            "--model": model != DEFAULT_MODEL_NAME,
-            "--bridge-words": bridge_words != "dictionary",
-            "--lexicon": lexicon != "cldr" or lexicon_dir is not None,
-            "--candidates": candidates is not None,
-            "--words": words != 150,
-            "--tokens": tokens != 2000,
-            "--probes": probes != 200,
-            "--ways": ways is not None,
-            "--no-exact": no_exact,
-            "--ray": ray is not None,
-        }
-        if idle := [name for name, given in asked.items() if given]:
+        if idle := _given(ctx, _MEASURED_WITH):
             raise InputError(
                 f"--from analyses ranks that are there already, so {', '.join(idle)} would do nothing: leave it out, "
                 "or leave --from out to ask the model."
             )
-        from linguabridge.study.files import check_folder, find_study, read_study
+        from linguabridge.study.files import check_folder, find_study, read_study, write_folder
 
         result = read_study(find_study(again), only=parse_pairs(pairs or ()), distances=tuple(distances or ()))
         if out:
             check_folder(out, result.model, result.settings)
+            write_folder(out, result, command=command_line())
     else:
         if distances:
             raise InputError("--distances is for a study that is measured: name it with --from.")
@@ -146,7 +145,7 @@ def study(
         )
         from linguabridge.hardware import set_threads
         from linguabridge.model import ModelOptions
-        from linguabridge.study.files import check_folder
+        from linguabridge.study.files import check_folder, write_folder
         from linguabridge.study.study import study as run
 
         assert out is not None
@@ -156,17 +155,24 @@ def study(
         with recorded(TerminalReporter(), out) as reporter:
             reporter.begin()
             result = run(settings, model=model, options=options, reporter=reporter)
-    if out:
-        from linguabridge.study.files import write_folder
-
-        write_folder(out, result, command=command_line())
+            write_folder(out, result, command=command_line())
     body = result.to_dict(command_line())
     if write_or_print(json_file, body):
         return
-    console = Console()
+    console = terminal()
     show(result, console)
     if out:
         console.print(f"Written to {out}.", highlight=False, markup=False, soft_wrap=True)
+
+
+def _given(ctx: typer.Context, names: Collection[str]) -> list[str]:
+    """Those of some parameters that stand on the command line, if with their defaults, as options are written."""
+
+    def stands(name: str) -> bool:
+        source = ctx.get_parameter_source(name)
+        return source is not None and source.name == "COMMANDLINE"
+
+    return [one.opts[0] for one in ctx.command.params if one.name in names and stands(one.name)]
 
 
 def show(result: Study, console: Console) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from linguabridge.lexicons import normalise_word
 from linguabridge.tasks.task import Item
-from linguabridge.texts import Text, lines_read
+from linguabridge.texts import Text, lines_read, words_read
 
 _SENTENCE = 20  # characters; a shorter line that occurs in a test text is a word, and no leak
 
@@ -33,8 +33,10 @@ def overlap_note(items: Sequence[Item], texts: Sequence[Text], tokens: int, *, w
         running = [text for text in texts if not text.words]
         if not running:
             return f"{kept}."
-        among = {normalise_word(word) for text in running for line in lines_read(text, tokens) for word in line.split()}
-        seen = sum(bool(among & _forms(item)) for item in items)
+        forms = [_forms(item) for item in items]
+        wanted = {word for one in forms for word in one}
+        among = {word for text in running for word in words_read(wanted, text, tokens)}
+        seen = sum(not among.isdisjoint(one) for one in forms)
         return f"{kept}; {seen} of {len(items)} occur in the running text they are read on."
     lines = {_folded(line) for text in texts for line in lines_read(text, tokens)}
     sentences = [line for line in lines if len(line) >= _SENTENCE]

@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from linguabridge import run_files
 from linguabridge.cache import versions, write_atomically
 from linguabridge.errors import InputError
 from linguabridge.evaluation.results import Evaluation, Result, Row
@@ -31,7 +32,7 @@ from linguabridge.evaluation.statistics import verdict
 from linguabridge.json_values import plain, storable
 from linguabridge.paths import content_of
 
-SUMMARY, ITEMS, MANIFEST = "summary.json", "items.parquet", "manifest.json"
+SUMMARY, ITEMS, MANIFEST = run_files.SUMMARY, run_files.ITEMS, run_files.MANIFEST
 UNFINISHED = "unfinished"  # folder in the folder of a run that goes on: its results so far, in the same files
 
 _TEXTS = pa.list_(pa.string())

@@ -8,7 +8,7 @@ from typing import Literal
 
 from linguabridge.evaluation.results import Arm, Result
 from linguabridge.evaluation.settings import ORACLE
-from linguabridge.paired import LEVEL, Contrast, holm
+from linguabridge.paired import Contrast, holm, shown
 from linguabridge.settings import FEWEST_FOR_A_VERDICT
 
 Verdict = Literal["helps", "hurts", "unclear"]
@@ -64,7 +64,7 @@ def verdict(arm: Arm, n: int) -> Verdict:
 
 def is_significant(one: Contrast) -> bool:
     """Whether a difference remains after Holm's correction."""
-    return one.p_holm is not None and one.p_holm < LEVEL
+    return one.p_holm is not None and shown(one.p_holm)
 
 
 def leaves_out_zero(one: Contrast) -> bool:

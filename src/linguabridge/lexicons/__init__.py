@@ -14,7 +14,7 @@ from linguabridge.lexicons.lexicon import Entry, Lexicon, PairEntries, SkippedLi
 from linguabridge.lexicons.muse import MuseLexicon, load_muse
 from linguabridge.lexicons.normalise import is_among, is_one_word, normalise_word
 from linguabridge.lexicons.split import CHECK_SHARE, Split, kept_for_check, split, words_for_profile
-from linguabridge.paths import exists
+from linguabridge.paths import exists, expanded
 
 __all__ = [
     "CHECK_SHARE",
@@ -64,8 +64,9 @@ def load_lexicon(
         return load_cldr()
     if name == "muse":
         return load_muse(directory, cache_dir=cache_dir)
-    if name and exists(Path(name_or_path)):
-        return load_file(Path(name_or_path), source, target)
+    path = expanded(name_or_path)
+    if name and exists(path):
+        return load_file(path, source, target)
     near = process.extractOne(name, _NAMES, scorer=fuzz.ratio, score_cutoff=60)
     guess = f" Did you mean {near[0]}?" if near else ""
     raise InputError(

@@ -5,8 +5,6 @@ A pair without a dictionary of its own is joined through English.
 
 from __future__ import annotations
 
-import errno
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +13,8 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-import pooch
-
-from linguabridge.errors import CacheError, DownloadError, InputError
+from linguabridge.downloads import fetch
+from linguabridge.errors import InputError
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons.lexicon import PairEntries, Row, SkippedLine, collect
 from linguabridge.paths import content_of
@@ -26,7 +23,6 @@ BASE_URL = "https://dl.fbaipublicfiles.com/arrival/dictionaries/"
 _SPLITS = (".0-5000", ".5000-6500")
 _FILE_NAME = re.compile(r"([a-z]{2,3})-([a-z]{2,3})(?:\.0-5000|\.5000-6500)?\.txt")
 _WAY_OUT = "put the files into a folder and give --lexicon-dir FOLDER, or use --lexicon cldr"
-_TIMEOUT = 30.0  # seconds without an answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,22 +171,8 @@ def _registry() -> dict[str, str]:
 
 
 def _fetch(name: str, cache_dir: Path, base_url: str) -> Path:
-    folder = cache_dir / "muse"
-    pooch.get_logger().setLevel(logging.WARNING)  # it would print lines of its own for every download
-    try:
-        downloader = pooch.HTTPDownloader(timeout=_TIMEOUT)
-        return Path(
-            pooch.retrieve(
-                base_url + name, known_hash=_registry()[name], fname=name, path=folder, downloader=downloader
-            )
-        )
-    except ValueError as error:  # the wrong sum: a changed file, or a captive portal's page
-        raise DownloadError(f"{base_url + name} is not the file that MUSE published: {_WAY_OUT}.") from error
-    except OSError as error:  # what requests raises is an OSError too
-        disk = isinstance(error, (PermissionError, NotADirectoryError, FileExistsError))
-        if disk or error.errno in {errno.EROFS, errno.ENOSPC}:
-            raise CacheError(f"Cannot write to {folder}: free it, or set LINGUABRIDGE_CACHE to a folder.") from error
-        raise DownloadError(f"Cannot download {base_url + name}: {_WAY_OUT}.") from error
+    file = cache_dir / "muse" / name
+    return fetch(base_url + name, file, sha256=_registry()[name], publisher="MUSE", way_out=_WAY_OUT)
 
 
 def _read_bytes(path: Path) -> bytes:

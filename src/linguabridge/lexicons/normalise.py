@@ -46,6 +46,11 @@ def normalise_word(text: str) -> str:
     Returns:
         The normal form; empty where the text has nothing but punctuation and white space.
     """
+    return normalise_line(text)
+
+
+def normalise_line(text: str) -> str:
+    """:func:`normalise_word` of a whole line, which is not remembered: lines are long, and come once."""
     previous = None
     while text != previous:  # folding can undo NFKC and the other way round; two rounds settle nearly all words
         previous = text

@@ -1,6 +1,6 @@
-"""Seeded halves of a lexicon: words to probe neurons with, and words kept back to check the recommendation on.
+"""Seeded parts of a lexicon: words to probe neurons with, and words kept back to check the recommendation on.
 
-Which half a concept belongs to depends on the concept and the seed alone, never on the pair of languages, so that what
+Which part a concept belongs to depends on the concept and the seed alone, never on the pair of languages, so that what
 was computed for one language serves every pair.
 """
 

@@ -62,7 +62,7 @@ def evaluated(run: Run) -> Section:
             ("model", found.model),
             *identity(found.settings["engine"]),
             *changed(found.settings, EvaluationSettings()),
-            *(("seed", str(one)) for one in [found.settings["recommend"]["seed"]]),
+            ("seed", str(found.settings["recommend"]["seed"])),
             *((("items (SHA-256)", name + ": " + sha256)) for name, sha256 in found.settings["items"].items()),
             *((f"{name} (SHA-256)", sha256) for name, sha256 in manifest.get("sha256", {}).items()),
             *((key, str(manifest[key])) for key in ("started", "ended") if key in manifest),

@@ -41,7 +41,46 @@ def read_distances(path: Path, languages: Sequence[Language]) -> NDArray[np.floa
         InputError: the file cannot be read, is no such table, holds values that are no distances, or names fewer than
             three of the languages.
     """
-    lines = _table(path)
+    return distances_of(distances_content(path), path, languages)
+
+
+def distances_content(path: Path) -> bytes:
+    """What a file of distances holds, read once: a pipe can be read no second time.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"Cannot read {path} ({reason}): give a file of distances; {_FORMAT}.") from error
+    if len(content) > _LARGEST_FILE:
+        raise InputError(
+            f"{path} is larger than {_LARGEST_FILE // 2**20} MiB: keep only the languages to compare in it."
+        )
+    return content
+
+
+def distances_of(content: bytes, path: Path, languages: Sequence[Language]) -> NDArray[np.float64]:
+    """The distances in what a file holds.
+
+    Args:
+        content: of the file.
+        path: of the file, for messages.
+        languages: K of them.
+
+    Returns:
+        As :func:`read_distances`.
+
+    Raises:
+        InputError: as :func:`read_distances`.
+    """
+    lines = _table(text_of(content, path, _FORMAT), path)
     wanted = {one.code: i for i, one in enumerate(languages)}
     columns = _positions(lines[0][1][1:], wanted, path, "first line")
     rows = _positions([cells[0] for _, cells in lines[1:]], wanted, path, "first column")
@@ -79,9 +118,8 @@ def _check(found: NDArray[np.float64], codes: Sequence[str], path: Path) -> None
             )
 
 
-def _table(path: Path) -> list[tuple[int, list[str]]]:
+def _table(text: str, path: Path) -> list[tuple[int, list[str]]]:
     """Read the lines of a square table, with their numbers: cells, as many as the first line has."""
-    text = _text(path)
     lines = [
         (number, line)
         for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)
@@ -105,20 +143,6 @@ def _table(path: Path) -> list[tuple[int, list[str]]]:
         if len(cells) != width:
             raise InputError(f"Line {number} of {path} has {len(cells)} columns, its first line {width}: {_FORMAT}.")
     return table
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"Cannot read {path} ({reason}): give a file of distances; {_FORMAT}.") from error
-    if len(content) > _LARGEST_FILE:
-        raise InputError(
-            f"{path} is larger than {_LARGEST_FILE // 2**20} MiB: keep only the languages to compare in it."
-        )
-    return text_of(content, path, _FORMAT)
 
 
 def _positions(labels: Sequence[str], wanted: dict[str, int], path: Path, where: str) -> dict[int, int]:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from linguabridge import run_files
 from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin
@@ -19,7 +20,7 @@ from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import Spectrum
 from linguabridge.spectrum.settings import asked_for
 
-SPECTRUM, PAIRS = "spectrum.json", "pairs.parquet"
+SPECTRUM, PAIRS = run_files.SPECTRUM, run_files.PAIRS
 
 
 def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:

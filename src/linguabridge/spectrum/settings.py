@@ -32,7 +32,7 @@ class SpectrumSettings:
         samples: bootstrap samples of the text.
         shuffled: also read shuffled text, as a control.
         distances: files of distances between languages to compare with (see
-            :func:`linguabridge.spectrum.agreement.read_distances`).
+            :func:`linguabridge.spectrum.distances.read_distances`).
         seed: of every draw.
     """
 

@@ -89,13 +89,13 @@ def resampled_correlations(profiles: Sequence[BlockedProfile], *, samples: int, 
     parallel). Probabilities on a sample are sums over its blocks, so their covariances are a bilinear form of one
     matrix: that of all blocks' counts with each other. It is made once, whatever the number of samples and neurons.
 
+    In a mixture of experts the tokens that a probability is over differ between experts, and with the sample; there the
+    probabilities of a sample are made, some neurons at a time.
+
     Args:
         profiles: of K languages.
         samples: to draw.
         seed: of the draws.
-
-    In a mixture of experts the tokens that a probability is over differ between experts, and with the sample; there the
-    probabilities of a sample are made, some neurons at a time.
 
     Yields:
         Matrices of shape (K, K).

@@ -21,7 +21,7 @@ from linguabridge.lexicons import load_cldr
 from linguabridge.measure import Measurements
 from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
 from linguabridge.progress import Reporter
-from linguabridge.spectrum.distances import read_distances
+from linguabridge.spectrum.distances import distances_content, distances_of
 from linguabridge.spectrum.kept import agreement, on_concepts, on_shuffled_text, on_text
 from linguabridge.spectrum.kinship import letters, same_language
 from linguabridge.spectrum.neighbours import mutual, neighbours
@@ -72,8 +72,9 @@ def spectrum(
     wanted = lexicon_languages() if codes is None else check_languages(codes)
     texts, notes = _texts(wanted, settings, everything=codes is None)
     languages = tuple(one for one in wanted if one.code in texts)
-    distances = {path.stem: read_distances(path, languages) for path in settings.distances}
-    hashes = {path.stem: sha256(path.read_bytes()).hexdigest() for path in settings.distances}
+    contents = {path: distances_content(path) for path in settings.distances}
+    distances = {path.stem: distances_of(content, path, languages) for path, content in contents.items()}
+    hashes = {path.stem: sha256(content).hexdigest() for path, content in contents.items()}
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     before(asked_for([one.code for one in languages], lazy.files.name, plain(settings)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from linguabridge import languages
 from linguabridge.families import are_kin
+from linguabridge.paired import shown
 from linguabridge.spectrum.agreement import Mantel, NeighbourShare
 from linguabridge.spectrum.results import (
     CKA,
@@ -22,7 +23,6 @@ from linguabridge.spectrum.results import (
 )
 from linguabridge.words import listed, number, p_value, share
 
-LEVEL = 0.05
 FEWEST_WITH_KIN = 6  # languages that have kin in the set, to say anything of families
 _FEW = 6  # pairs named in a sentence, at most
 _ALIKE = 0.02  # layers whose separation differs by less are not told apart
@@ -59,7 +59,7 @@ def _verdict(result: Spectrum) -> str:
             f"{near.n} of {len(result.languages)} have kin (a language of the same family) among the others, and "
             f"{FEWEST_WITH_KIN} are needed."
         )
-    keeps = "keeps language families together" if near.p < LEVEL else "is not shown to keep language families together"
+    keeps = "keeps language families together" if shown(near.p) else "is not shown to keep language families together"
     said = [
         f"{result.model} {keeps}: {_hits(near)} languages with kin (a language of the same family) among the others "
         f"have one of them as nearest neighbour, {near.n * near.chance:.1f} would by chance (p {p_value(near.p)})."
@@ -77,7 +77,7 @@ def _without_network(result: Spectrum) -> list[str]:
         test = find_test(result, CORRELATION, name)
         if test and test.mantel:
             r, p = test.mantel.r, test.mantel.p
-            most = "Most" if r >= _STRONG and p < LEVEL else "Part" if r > 0 and p < LEVEL else "No certain part"
+            most = "Most" if r >= _STRONG and shown(p) else "Part" if r > 0 and shown(p) else "No certain part"
             said.append(
                 f"{most} of the picture can be had from {what} (r {number(r)}: {share(r * r)} of its variance; p "
                 f"{p_value(p)})."
@@ -85,7 +85,7 @@ def _without_network(result: Spectrum) -> list[str]:
     family = find_test(result, CORRELATION, "family")
     if family and family.given_tokens:
         left = family.given_tokens
-        remains = "remains" if left.p < LEVEL and left.r > 0 else "is not shown to remain"
+        remains = "remains" if shown(left.p) and left.r > 0 else "is not shown to remain"
         said.append(
             f"With the overlap of tokens taken out, agreement with the family tree {remains} (partial Mantel's r "
             f"{number(left.r)}, p {p_value(left.p)})."
@@ -173,13 +173,13 @@ def _kinship(result: Spectrum) -> str:
             f"({alike.n * alike.chance:.1f} by chance, p {p_value(alike.p)})."
         )
         if left := script.given_tokens:
-            more = "matters" if left.p < LEVEL and left.r > 0 else "is not shown to matter"
+            more = "matters" if shown(left.p) and left.r > 0 else "is not shown to matter"
             said.append(f"With the overlap of tokens taken out, script {more}{_mantel(left)}.")
     return " ".join(said)
 
 
 def _goes_with(one: Mantel) -> str:
-    return "goes with" if one.p < LEVEL else "is not shown to go with"
+    return "goes with" if shown(one.p) else "is not shown to go with"
 
 
 def _mantel(one: Mantel) -> str:
@@ -193,7 +193,7 @@ def _other_measures(result: Spectrum) -> list[str]:
         test = find_test(result, measure, "family")
         if test and test.neighbours:
             near = test.neighbours
-            chance = "" if near.p < LEVEL else ": not shown to be more than chance"
+            chance = "" if shown(near.p) else ": not shown to be more than chance"
             named.append(f"{_hits(near)} by {called} (p {p_value(near.p)}{chance})")
     return [f"By other measures, kin are nearest for {listed(named)}."] if named else []
 

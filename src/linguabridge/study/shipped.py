@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-STUDY = "study.json"  # in the folder of each study
+from linguabridge import run_files
+
+STUDY = run_files.STUDY  # in the folder of each study
 
 
 def shipped_studies() -> dict[str, Path]:

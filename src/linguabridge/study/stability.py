@@ -176,6 +176,7 @@ def stability(
     settings = settings or StudySettings(pairs=tuple(pairs))
     cache = cache or Cache(default_cache_dir())
     reporter = reporter or Reporter()
+    cache.check_writable()
     lazy = open_model(model, options, cache, reporter) if isinstance(model, str) else model
     measure = Measurements(lazy, cache, reporter)
     lexicons = ((settings.lexicon, settings.lexicon_dir), (other, other_dir))

@@ -7,17 +7,18 @@ it; without it there is chrF++ alone, and :func:`spbleu_note` says why.
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import pooch
 import sentencepiece
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.tokenizers import tokenizer_spm
+
+from linguabridge.downloads import fetch
+from linguabridge.errors import CacheError, DownloadError
 
 CHRF_NAME, SPBLEU_NAME = "chrF++", "spBLEU"
 _TOKENIZER = "flores200"
@@ -107,15 +108,12 @@ def _find_model(path: Path) -> str | None:
 
 
 def _fetch(path: Path) -> str | None:
-    pooch.get_logger().setLevel(logging.WARNING)  # it would print lines of its own
     try:
-        # Its publisher gives no checksum; that it is a SentencePiece model is checked.
-        downloader = pooch.HTTPDownloader(timeout=_TIMEOUT)
-        pooch.retrieve(_url(), known_hash=None, fname=path.name, path=path.parent, downloader=downloader)
-    except OSError as error:  # what requests raises is an OSError too
-        disk = isinstance(error, (PermissionError, NotADirectoryError, FileExistsError))
-        if disk or error.errno in {errno.EROFS, errno.ENOSPC}:
-            return f"{path.parent} cannot be written"
+        # Its publisher gives no checksum; that it is a SentencePiece model is checked below.
+        fetch(_url(), path, sha256=None, publisher="FLORES-200", way_out="go without spBLEU", timeout=_TIMEOUT)
+    except CacheError:
+        return f"{path.parent} cannot be written"
+    except DownloadError:
         return "its tokenizer could not be downloaded"
     try:
         sentencepiece.SentencePieceProcessor(model_file=str(path))

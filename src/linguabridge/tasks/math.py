@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-import pooch
-
 from linguabridge import languages
+from linguabridge.downloads import fetch
 from linguabridge.engines.engine import GENERATED
-from linguabridge.errors import CacheError, DownloadError, InputError
+from linguabridge.errors import InputError
 from linguabridge.languages import Language
 from linguabridge.prompts import Ending, Prompt, endonym
 from linguabridge.tasks.numbers import parse_number, plain
@@ -25,7 +22,6 @@ from linguabridge.tasks.task import Data, Item, Judgement, Loaded, Question, Sai
 NAME = "math"
 BASE_URL = "https://raw.githubusercontent.com/google-research/url-nlp/main/mgsm/"
 _FILES = "mgsm/mgsm_*.tsv"
-_TIMEOUT = 30.0  # seconds without an answer
 _ENGLISH = languages.parse("en")  # in which all files of MGSM write the answers, thousands commas and all
 
 
@@ -84,21 +80,8 @@ def _fetch(language: Language, cache_dir: Path, base_url: str | None = None) -> 
     if name not in _registry():
         there = (languages.parse(one.removeprefix("mgsm_").removesuffix(".tsv")) for one in _registry())
         raise no_language("MGSM", language, there)
-    folder = cache_dir / "mgsm"
     way_out = f"give a folder that holds mgsm/{name} with --data DIR"
-    pooch.get_logger().setLevel(logging.WARNING)  # it would print lines of its own for every download
-    try:
-        downloader = pooch.HTTPDownloader(timeout=_TIMEOUT)
-        return Path(
-            pooch.retrieve(url + name, known_hash=_registry()[name], fname=name, path=folder, downloader=downloader)
-        )
-    except ValueError as error:  # the wrong sum: a changed file, or a captive portal's page
-        raise DownloadError(f"{url + name} is not the file that MGSM published: {way_out}.") from error
-    except OSError as error:  # what requests raises is an OSError too
-        disk = isinstance(error, (PermissionError, NotADirectoryError, FileExistsError))
-        if disk or error.errno in {errno.EROFS, errno.ENOSPC}:
-            raise CacheError(f"Cannot write to {folder}: free it, or set LINGUABRIDGE_CACHE to a folder.") from error
-        raise DownloadError(f"Cannot download {url + name}: {way_out}.") from error
+    return fetch(url + name, cache_dir / "mgsm" / name, sha256=_registry()[name], publisher="MGSM", way_out=way_out)
 
 
 TASK = Task(

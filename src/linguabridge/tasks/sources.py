@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from linguabridge.errors import DownloadError, InputError
 from linguabridge.hub import at_commit, commit_of
 from linguabridge.languages import Language
 from linguabridge.paths import fault_of, lines_of
+from linguabridge.quiet import quiet_datasets
 
 MOST_DEMONSTRATIONS = 20
 _HELD_OUT = 10  # one item in so many is a demonstration, where a data set has no part for training
@@ -298,34 +297,10 @@ def _not_empty(rows: list[Row], file: Path) -> list[Row]:
 
 def _fetched(data_set: str, expected: str, fetch: Callable[[], Any]) -> Any:
     try:
-        with _quiet_hub():
+        with quiet_datasets():
             return fetch()
     except Exception as error:
         raise DownloadError(
             f"The data set {data_set} could not be read from the Hugging Face hub (no network, or no access to it?); "
             f"give a folder that holds {expected} with --data DIR."
         ) from error
-
-
-@contextmanager
-def _quiet_hub() -> Iterator[None]:
-    import datasets
-    from huggingface_hub.utils import logging as hub_logging
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    datasets.logging.set_verbosity_error()
-    switches = (
-        (datasets.are_progress_bars_disabled, datasets.disable_progress_bars, datasets.enable_progress_bars),
-        (are_progress_bars_disabled, disable_progress_bars, enable_progress_bars),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # both libraries warn where the environment decides about bars; then it does
-        shown = [(off, on) for disabled, off, on in switches if not disabled()]
-        for off, _ in shown:
-            off()
-        try:
-            yield
-        finally:
-            for _, on in shown:
-                on()
