@@ -26,6 +26,7 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
+from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter, recorded
 
 if TYPE_CHECKING:
@@ -159,8 +160,9 @@ def study(
     if out:
         from linguabridge.study.files import write_folder
 
-        write_folder(out, result, command=command_line())
-    body = result.to_dict(command_line())
+        body = write_folder(out, result, command=command_line())
+    else:
+        body = sealed("study", result.to_dict(command_line()))
     if write_or_print(json_file, body):
         return
     console = Console()

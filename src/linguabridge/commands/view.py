@@ -50,10 +50,11 @@ def watch(path: Path) -> Watched:
     """
     from linguabridge.evaluation.files import ITEMS, MANIFEST, SUMMARY, UNFINISHED
     from linguabridge.progress import read_progress
-    from linguabridge.report.runs import STUDY, read_runs
+    from linguabridge.report.runs import read_runs
     from linguabridge.report.shell import Watched
     from linguabridge.settings import RESULT
     from linguabridge.spectrum.files import SPECTRUM
+    from linguabridge.study.shipped import STUDY
 
     if not exists(path):
         raise InputError(f"{path} does not exist; give the folder of a run (it is made when the run begins).")
@@ -70,9 +71,9 @@ def watch(path: Path) -> Watched:
 def has_results(path: Path) -> bool:
     """Whether there is anything to report: a run that has just begun has nothing yet."""
     from linguabridge.evaluation.files import SUMMARY, UNFINISHED
-    from linguabridge.report.runs import STUDY
     from linguabridge.settings import RESULT
     from linguabridge.spectrum.files import SPECTRUM
+    from linguabridge.study.shipped import STUDY
 
     names = (RESULT, SPECTRUM, STUDY, SUMMARY, f"{UNFINISHED}/{SUMMARY}")
     return not path.is_dir() or any((path / name).exists() for name in names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-STUDY = "study.json"  # in the folder of each study
+STUDY, RANKS, HOPS = "study.json", "ranks.parquet", "hops.parquet"  # in the folder of each study
 
 
 def shipped_studies() -> dict[str, Path]:
