@@ -275,7 +275,7 @@ def test_own_bridge_words_are_the_models(tiny_model: Folder, settings: StudySett
 
 @pytest.mark.parametrize(
     ("pairs", "says"),
-    [(["ar-he"], "no pair"), (["ar:ar"], "one language"), (["ar:he:en"], "no pair"), (["ar:nolanguage"], "nolanguage")],
+    [(["ar-he"], "no pair"), (["ar:ar"], "both Arabic"), (["ar:he:en"], "no pair"), (["ar:nolanguage"], "nolanguage")],
 )
 def test_wrong_pairs_are_refused(pairs: list[str], says: str) -> None:
     with pytest.raises(InputError, match=says):
