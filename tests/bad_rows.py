@@ -39,7 +39,7 @@ LANGUAGES = [
     Bad(("evaluate", "en:sw", "--bridge", "Swahili"), "Swahili (sw)", "leave it out of --bridge"),
     Bad(("ablate", "sw", "Kiswahili"), "both Swahili (sw)", "name two languages"),
     Bad(("ablate", "en", "sw", "--contrast", "sw"), "Swahili (sw)", "leave it out of --contrast"),
-    Bad(("study", "en:en"), "'en:en'", "name two"),
+    Bad(("study", "en:en"), "both English (en)", "name two languages"),
     Bad(("study", "ensw"), "'ensw'", "write it as ar:he"),
     Bad(("study", "en\x1b[31m:"), r"en\x1b[31m", "`linguabridge languages` lists all"),
     Bad(("study", "en:sw", "--candidates", "de"), "--candidates", "4 or more"),
@@ -204,6 +204,7 @@ NUMBERS = [
         ("--ray|local|--workers|0", "--workers 0", "give 1 or more"),
         ("--ray|local|--gpus-per-worker|-1", "--gpus-per-worker", "give 0 or more"),
         ("--ray|local|--gpus-per-worker|nan", "--gpus-per-worker", "give 0 or more"),
+        ("--ray|local|--gpus-per-worker|1e-320", "--gpus-per-worker 1e-320", "give 0.0001 or more"),
         ("--ray|no-address", "no-address", "give local, auto or HOST:PORT"),
     ),
     *_rows(

@@ -29,11 +29,19 @@ COMMANDS = {
     "study": "study en:sw --candidates en,sw,de,fr,es --ways cka,bits,hops --words 40 --tokens 500 --probes 30 "
     "--no-exact",
 }
+# Those that no test kills: nothing of their own is written on the way.
+REPEATED = {
+    "ablate": "ablate en sw --languages de,fr --tokens 300 --words 12 --text-tokens 100 --top-rate 0.1 "
+    "--specific-rate 0.05",
+    "stability": "stability en:sw --other cldr --tokens 300 --probes 30 --json out/stability.json",
+}
 RESULTS = {
     "recommend": ("recommend.json",),
     "spectrum": ("spectrum.json", "pairs.parquet"),
     "evaluate": ("summary.json", "items.parquet"),
     "study": ("study.json", "ranks.parquet", "hops.parquet"),
+    "ablate": ("ablation.json",),
+    "stability": ("stability.json",),
 }
 
 _FORKING = multiprocessing.get_context("forkserver")
@@ -64,8 +72,9 @@ class Small:
     def words(self, name: str) -> list[str]:
         """A command's arguments. Results go to the folder ``out`` of where it runs."""
         own = [] if name == "spectrum" else ["--lexicon", str(self.lexicon)]
-        where = ["--model", str(self.model), "--device", "cpu", "--dtype", "float32", "--out", "out"]
-        return [*shlex.split(COMMANDS[name]), *own, *where]
+        where = ["--model", str(self.model), "--device", "cpu", "--dtype", "float32"]
+        out = [] if name == "stability" else ["--out", "out"]
+        return [*shlex.split((COMMANDS | REPEATED)[name]), *own, *where, *out]
 
 
 def small(model: Path, folder: Path) -> Small:

@@ -18,7 +18,13 @@ import torch
 import linguabridge as lb
 from linguabridge import dependence
 from linguabridge.errors import LinguabridgeError
+from linguabridge.neurons import NeuronSpace
+from linguabridge.planted import Plan, PlannedBridge, planted_activations
+from linguabridge.profile import LanguageProfile
 
+PLANTED = planted_activations(Plan((PlannedBridge(1, (2, 3)), PlannedBridge(0, (1, 2))), (2, 2), probes=12), 0)
+SPACE = PLANTED.rows.space
+PROFILE = lb.Profile({"sw": LanguageProfile(SPACE, np.arange(len(SPACE)), np.zeros(len(SPACE)), 20)})
 X = np.random.default_rng(0).normal(size=(3, 8))
 QUICK = lb.Settings(candidates=("de", "fr"), tokens=200, probes=30, check=0)
 
@@ -33,8 +39,24 @@ class Call:
     way_out: str
 
 
+def studied(**changes: Any) -> lb.StudySettings:
+    return lb.StudySettings(pairs=(("ar", "he"),), **changes)
+
+
 def recommended(model: str, **changes: Any) -> lb.Recommendation:
     return lb.recommend("en", "sw", model=model, settings=replace(QUICK, **changes))
+
+
+def p_of(**changes: Any) -> Any:
+    """:func:`permutation_p` on what was planted, and on other things in its place."""
+    usual = {name: getattr(PLANTED, name) for name in ("values", "rows", "shared", "bridges", "window")}
+    return lb.permutation_p(**{**usual, "permutations": 9, **changes})
+
+
+def planned(*bridges: PlannedBridge, seed: int = 0, **changes: Any) -> Any:
+    """What a plan with these bridges gives, by default with a good one."""
+    usual = Plan(bridges or (PlannedBridge(0.5, (2, 3)),), (1, 1), probes=10)
+    return planted_activations(replace(usual, **changes), seed)
 
 
 CALLS = [
@@ -81,14 +103,80 @@ CALLS = [
     Call("negative layers", lambda m: recommended(m, layers=(-3, 1)), "--layers -3-1", "0 to 3"),
     Call("no pairs", lambda m: lb.evaluate([], model=m), "no pair of languages", "give some"),
     Call("pair as a text", lambda m: lb.evaluate(["en:sw"], model=m), "'en:sw'", "give source and target"),
-    Call("pairs as a text", lambda m: lb.evaluate("en", model=m), "'e'", "give source and target"),
+    Call("pairs as a text", lambda m: lb.evaluate("en", model=m), "'en'", "give source and target"),
     Call("three languages", lambda m: lb.evaluate([("en", "sw", "de")], model=m), "'de'", "give source and target"),
     Call("pair of one language", lambda m: lb.evaluate([("en", "en")], model=m), "both English", "name two languages"),
+    Call("pairs of nothing", lambda m: lb.stability([], model=m), "Name pairs", "such as ar:he"),
+    Call("stability of three", lambda m: lb.stability([("ar", "he", "sw")], model=m), "'sw'", "give source and target"),
+    Call("stability of a text", lambda m: lb.stability("ar:he", model=m), "'ar:he'", "give source and target"),
+    Call("stability of texts", lambda m: lb.stability(("ar:he",), model=m), "'ar:he'", "give source and target"),
+    Call("stability of one", lambda m: lb.stability([("ar", "ara")], model=m), "both Arabic", "name two languages"),
+    Call("stability of numbers", lambda m: lb.stability([(1, 2)], model=m), "(1, 2)", "give source and target"),
+    Call("stability in Klingonsh", lambda m: lb.stability([("ar", "Klingonsh")], model=m), "Klingonsh", "lists all"),
+    Call("study of nothing", lambda m: lb.study_ways(lb.StudySettings(pairs=()), model=m), "needs pairs", "ar:he"),
+    Call("study of three", lambda _: lb.StudySettings(pairs=(("ar", "he", "sw"),)), "'sw'", "give source and target"),
+    Call("study of a text", lambda _: lb.StudySettings(pairs="ar:he"), "'ar:he'", "give source and target"),
+    Call("study of texts", lambda _: lb.StudySettings(pairs=("ar:he",)), "'ar:he'", "give source and target"),
+    Call("study of no pairs", lambda _: lb.StudySettings(pairs=None), "None", "give source and target"),
+    Call("study of one", lambda _: lb.StudySettings(pairs=(("ar", "ar"),)), "both Arabic", "name two languages"),
+    Call("study in Klingonsh", lambda _: lb.StudySettings(pairs=(("ar", "Klingonsh"),)), "Klingonsh", "lists all"),
+    Call("study of few words", lambda _: studied(words=5), "--words 5", "at least 40"),
+    Call("study by one text", lambda _: studied(ways="cka"), "'cka'", "are a tuple"),
+    Call("study by telepathy", lambda _: studied(ways=("telepathy",)), "'telepathy'", "take one of"),
+    Call("study through one text", lambda _: studied(candidates="de"), "'de'", "tuple of languages"),
+    Call("study through nobody", lambda _: studied(candidates=()), "--candidates", "leave it out"),
+    Call("study of few tokens", lambda _: studied(tokens=1, ways=()), "--tokens 1", "at least 200"),
+    Call("study with another seed", lambda _: studied(seed=-1), "--seed -1", "0 or more"),
     Call("languages in one text", lambda m: lb.relate_languages("en", model=m), "['en']", "a list of languages"),
     Call("two languages", lambda m: lb.relate_languages(["en", "sw", "eng"], model=m), "spectrum", "at least 3"),
     Call("samples for days", lambda _: lb.SpectrumSettings(samples=10**9), "--samples 1000000000", "at most"),
     Call("draws for days", lambda _: lb.AblationSettings(draws=10**9), "--draws 1000000000", "at most"),
     Call("ablation of one", lambda m: lb.ablate("sw", "swh", model=m), "both Swahili", "name two languages"),
+    Call("p of a vector", lambda _: p_of(values=PLANTED.values[0]), "shape (12,)", "matrix of (neurons, probes)"),
+    Call("p of other rows", lambda _: p_of(values=PLANTED.values[1:]), "shape (11, 12)", "each of the 12 neurons"),
+    Call("p of NaN", lambda _: p_of(values=PLANTED.values * np.nan), "values", "need finite activations"),
+    Call("p of words", lambda _: p_of(values=[["a"] * 12] * 12), "values", "give real numbers"),
+    Call("p of no permutations", lambda _: p_of(permutations=0), "permutations=0", "give 1 or more"),
+    Call("p by a negative seed", lambda _: p_of(seed=-1), "--seed -1", "0 or more"),
+    Call("p given words", lambda _: p_of(given=["a"] * 12), "What is given", "one finite number"),
+    Call("p given too little", lambda _: p_of(given=[1, 2]), "What is given", "for each of the 12 probes"),
+    Call("p in other layers", lambda _: p_of(window=range(1, 9)), "range(1, 9)", "the layers 0 to 1"),
+    Call(
+        "p of other neurons",
+        lambda _: p_of(rows=PLANTED.shared, values=PLANTED.values[:4]),
+        "bridge set of",
+        "give values of these",
+    ),
+    Call(
+        "p of another model",
+        lambda _: p_of(shared=lb.NeuronSet.of(NeuronSpace((3, 3)), [0])),
+        "shared and rows",
+        "sets of one model",
+    ),
+    Call("top share of NaN", lambda _: PROFILE.top("sw", float("nan")), "rate=nan", "between 0 and 1"),
+    Call("top share of less", lambda _: PROFILE.top("sw", -1), "rate=-1", "between 0 and 1"),
+    Call("top share of more", lambda _: PROFILE.top("sw", 5), "rate=5", "between 0 and 1"),
+    Call("top neurons of nobody", lambda _: PROFILE.top("he"), "'he'", "only sw"),
+    Call("plan without bridges", lambda _: planted_activations(Plan((), (1,)), 0), "not 0", "give as many"),
+    Call("plan of other layers", lambda _: planned(PlannedBridge(0.5, (2,))), "bridge a", "for each layer"),
+    Call("plan of no layers", lambda _: planned(shared=()), "0 layers", "give 1 or more"),
+    Call("plan of fewer neurons", lambda _: planned(shared=(-1, 2)), "shared has the neurons (-1, 2)", "0 or more"),
+    Call("plan of no probes", lambda _: planned(probes=0), "0 probes", "give 1 or more"),
+    Call("plan of no factors", lambda _: planned(factors=0), "0 factors", "give 1 or more"),
+    Call("plan of NaN", lambda _: planned(loading=float("nan")), "shared has a loading of nan", "between 0 and 1"),
+    Call("plan with infinity", lambda _: planned(nuisance=float("inf")), "inf on the nuisance", "a finite number"),
+    Call("share of three", lambda _: planned(PlannedBridge(3, (1, 1))), "bridge a has a share of 3", "between 0 and 1"),
+    Call("plan by a negative seed", lambda _: planned(seed=-1), "--seed -1", "0 or more"),
+    Call("cache in a text", lambda _: lb.Cache("results"), "'results'", "Path('results')"),
+    Call("cache of NUL", lambda _: lb.Cache(Path("a\0b")), r"a\x00b", "Path('results')"),
+    Call(
+        "cache below a file",
+        lambda m: lb.Cache(Path(m, "config.json")).put("k", {}, {}, {}),
+        "config.json",
+        "set LINGUABRIDGE_CACHE",
+    ),
+    Call("cache by an object", lambda m: lb.Cache(Path(m)).get("k", {"a": object()}), "The key", "give texts"),
+    Call("cache of an object", lambda m: lb.Cache(Path(m)).put("k", {}, {}, {"a": {1}}), "The facts", "give texts"),
     Call("others in one text", lambda _: lb.AblationSettings(languages="en"), "'en'", "are a tuple"),
 ]
 

@@ -471,6 +471,7 @@ def test_model_that_workers_cannot_load_is_said_once_to_all_who_ask(
         (ClusterOptions(gpus=0.4), [{"CPU": 16, "GPU": 2}], Shares(4, 0.4, 4)),
         (ClusterOptions(gpus=0.1), [{"CPU": 20, "GPU": 1}], Shares(10, 0.1, 2)),
         (ClusterOptions(gpus=0), [{"CPU": 16, "GPU": 4}], Shares(8, 0, 2)),
+        (ClusterOptions(workers=2, gpus=0.0001), [{"CPU": 16, "GPU": 4}], Shares(2, 0.0001, 8)),
         (ClusterOptions(), [{"CPU": 16}], Shares(8, 0, 2)),
         (ClusterOptions(workers=2), [{"CPU": 2}], Shares(2, 0, 1)),
         (ClusterOptions(), [{"CPU": 1}], Shares(1, 0, 1)),
@@ -507,6 +508,7 @@ def test_cluster_without_room_is_said(options: ClusterOptions, nodes: list[dict[
         (["--ray", "local", "--workers", "0"], "--workers 0 is no number of workers"),
         (["--ray", "local", "--gpus-per-worker", "-1"], "--gpus-per-worker -1.0 is no number of GPUs"),
         (["--ray", "local", "--gpus-per-worker", "nan"], "--gpus-per-worker nan is no number of GPUs"),
+        (["--ray", "local", "--gpus-per-worker", "1e-320"], "--gpus-per-worker 1e-320 is less of a GPU than Ray"),
         (["--workers", "2"], "are for --ray: add --ray local"),
     ],
 )

@@ -19,7 +19,7 @@ from linguabridge.languages import parse
 from linguabridge.model import LanguageModel
 from linguabridge.profile import LanguageProfile
 from linguabridge.texts import load_text
-from small_runs import COMMANDS, Small, Undisturbed, kept, results
+from small_runs import COMMANDS, REPEATED, Small, Undisturbed, kept, results
 
 Load = Callable[[str], LanguageModel]
 
@@ -48,7 +48,7 @@ for line in sys.argv[1:]:
 """
 
 
-@pytest.mark.parametrize("names", [("recommend",), pytest.param(tuple(COMMANDS), marks=pytest.mark.long)])
+@pytest.mark.parametrize("names", [("recommend",), pytest.param((*COMMANDS, *REPEATED), marks=pytest.mark.long)])
 def test_another_process_finds_the_same_bytes(
     small_job: Small, undisturbed: Callable[[str], Undisturbed], tmp_path: Path, names: tuple[str, ...]
 ) -> None:

@@ -153,6 +153,7 @@ def test_the_same_results_are_the_same_bytes(tmp_path: Path) -> None:
 def test_manifest_says_when_how_and_what(tmp_path: Path) -> None:
     write(tmp_path, evaluation())
     manifest = json.loads((tmp_path / MANIFEST).read_text("utf-8"))
+    assert (manifest["format"], manifest["version"]) == ("linguabridge evaluate", 1)
     assert manifest["command"] == "linguabridge evaluate ar:he"
     assert manifest["sha256"] == {
         name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in (ITEMS, SUMMARY)

@@ -180,7 +180,9 @@ def test_missing_shard_is_named(cache: Cache, tmp_path: Path) -> None:
         find_model(str(folder), cache)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"metadata": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"metadata": {}}', '{"weight_map": {"a": null, "b": "x"}}', "\xff"]
+)
 def test_damaged_index_of_shards_is_named(cache: Cache, folder: Path, content: str) -> None:
     (folder / "model.safetensors.index.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(ModelError, match=r"model.safetensors.index.json"):

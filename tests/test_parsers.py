@@ -34,6 +34,7 @@ from linguabridge.hardware import choose_dtype
 from linguabridge.json_values import plain, refuse_another, write_json
 from linguabridge.languages import parse
 from linguabridge.lexicons import is_one_word, load_file, load_muse, normalise_word
+from linguabridge.model_files import identify
 from linguabridge.progress import read_progress
 from linguabridge.prompts import Prompt
 from linguabridge.report.runs import read_runs
@@ -186,6 +187,7 @@ _READERS: Mapping[str, Callable[[Path], Any]] = {
 @given(content=_content(BODIES))
 @example(content=DEEP)
 @example(content=b"\xff")
+@example(content=b'["pairs", "analyses", "settings", "model", "identity"]')
 def test_any_json_is_read_or_refused(folder: Path, name: str, content: bytes) -> None:
     place = folder / name.replace(".", "-")
     place.mkdir(exist_ok=True)
@@ -233,6 +235,23 @@ def test_what_is_written_as_json_is_known_again(folder: Path, body: dict[str, An
     refuse_another(file, "result", body, lambda there: there)
     with pytest.raises(InputError, match=r"differs in mine"):
         refuse_another(file, "result", {**body, "mine": [1]}, lambda there: {**there, "mine": [2]})
+
+
+_SHARDS = st.dictionaries(st.text(max_size=5), st.sampled_from(["model.safetensors", "other.safetensors"]) | st.none())
+
+
+@given(_content(_object(weight_map=_SHARDS)))
+@example(b'{"weight_map": {"a": null, "b": "x"}}')
+@example(b'{"weight_map": {"a": "model.safetensors"}}')
+@example(DEEP)
+def test_any_index_of_shards_is_that_of_the_files_here_or_refused(folder: Path, content: bytes) -> None:
+    place = folder / "sharded"
+    place.mkdir(exist_ok=True)
+    (place / "config.json").write_text("{}")
+    (place / "model.safetensors").write_bytes(b"")
+    (place / "model.safetensors.index.json").write_bytes(content)
+    if mine(lambda: identify("sharded", place, None, Cache(folder / "hashes"))):
+        assert set(json.loads(content)["weight_map"].values()) <= {"model.safetensors"}
 
 
 # --- cache -------------------------------------------------------------------------------------------------------

@@ -206,6 +206,16 @@ def test_a_silent_candidate_has_p_one() -> None:
         assert p_of(planted, given=given, permutations=50)["a"] == permutation.Tested(0, 1)
 
 
+def test_whole_numbers_are_no_other_values() -> None:
+    planted = planted_activations(MIXED, 2)
+    whole = np.round(planted.values * 10).astype(np.int64)
+    found, expected = (
+        permutation_p(some, planted.rows, planted.shared, planted.bridges, planted.window, permutations=20)
+        for some in (whole, whole.astype(float))
+    )
+    assert found == expected
+
+
 def test_it_repeats_with_its_seed() -> None:
     planted = planted_activations(MIXED, 2)
     assert p_of(planted, permutations=50, seed=1) == p_of(planted, permutations=50, seed=1)
@@ -217,6 +227,9 @@ def test_bad_input_is_named() -> None:
     for given in (np.zeros(39), np.zeros((40, 1)), np.full(40, np.nan)):
         with pytest.raises(InputError, match="one finite number for each of the 40 probes"):
             p_of(planted, given=given)
+    others = planted.rows - planted.bridges["b"]
+    with pytest.raises(InputError, match="the bridge set of b has 8 neurons that rows lacks"):
+        permutation_p(planted.values[: len(others)], others, planted.shared, planted.bridges, planted.window)
     few = planted.values[:, :7]
     with pytest.raises(InputError, match="7 probes are too few"):
         permutation_p(few, planted.rows, planted.shared, planted.bridges, planted.window)

@@ -11,6 +11,7 @@ import torch
 
 from linguabridge import ranking
 from linguabridge.dependence import score, summed_unit_kernel
+from linguabridge.errors import InputError
 from linguabridge.planted import Plan, PlannedBridge, planted_activations
 from linguabridge.ranking import rank_candidates
 
@@ -176,7 +177,7 @@ def test_shared_factors_nuisance_and_noise_have_the_planned_weights() -> None:
     ],
 )
 def test_plans_that_cannot_be_are_refused(bad: Plan, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         planted_activations(bad, 0)
 
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSpace
 from linguabridge.profile import LanguageProfile, Profile
 
@@ -62,6 +63,13 @@ def test_reference_keeps_ties_as_torch_kthvalue_does(positive: list[int], rate: 
 def test_reference_keeps_all_ties_whatever_the_rate() -> None:
     assert len(profile([5] * 50).top("xx", 0.1, keep_ties=True)) == 50
     assert len(profile([5] * 50).top("xx", 0.1)) == 5
+
+
+@pytest.mark.parametrize("rate", [0, 1, -1, 5, float("nan"), float("inf")])
+@pytest.mark.parametrize("keep_ties", [False, True])
+def test_a_rate_that_is_no_share_is_refused(rate: float, keep_ties: bool) -> None:
+    with pytest.raises(InputError, match="is no share of neurons"):
+        profile([1, 2, 3, 4]).top("xx", rate, keep_ties=keep_ties)
 
 
 def test_correlation_is_pearsons_over_all_neurons() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from conftest import Ended
 from linguabridge import languages, likelihood
@@ -34,6 +36,7 @@ from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings, parse_candidates, parse_pairs
 from linguabridge.study.shipped import shipped_studies
 from linguabridge.study.study import study
+from linguabridge.study.tables import pairs_table
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
@@ -212,7 +215,8 @@ def test_a_study_of_ways_that_are_no_longer_offered_is_read(
 def test_a_study_read_back_tells_who_asked_the_model(result: Study, tmp_path: Path) -> None:
     write_folder(tmp_path, result, command="linguabridge study en:sw")
     body = json.loads((tmp_path / "study.json").read_text("utf-8"))
-    (tmp_path / "study.json").write_text(json.dumps({**body, "versions": {"torch": "of old"}}), "utf-8")
+    old = {name: one for name, one in body.items() if name != "sha256"} | {"versions": {"torch": "of old"}}
+    (tmp_path / "study.json").write_text(json.dumps(old), "utf-8")
     again = read_study(tmp_path).to_dict("linguabridge study --from there")
     assert again["command"] == "linguabridge study en:sw"
     assert again["versions"] == {"torch": "of old"}
@@ -257,6 +261,22 @@ def test_ranks_of_another_study_are_refused_though_they_can_be_read(result: Stud
         read_study(tmp_path)
 
 
+@pytest.mark.parametrize("name", sorted(shipped_studies()))
+def test_the_table_by_pair_fits_80_columns_and_names_the_chain_below(name: str) -> None:
+    _, pairs = read_folder(shipped_studies()[name])
+    settings = StudySettings(pairs=tuple(one.pair for one in pairs))
+    said = io.StringIO()
+    Console(file=said, width=200).print(pairs_table(Study("m", {}, settings, pairs, ())))
+    lines = [line.rstrip() for line in said.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "the most bridges tried in one prompt, such as en+fr+es." in " ".join(lines)
+    for one in pairs:
+        (row,) = (line.split() for line in lines if line.startswith(f" {one.source} → {one.target} "))
+        ranks = one.ranks[max((arm.count("+"), number) for number, arm in enumerate(one.arms))[1]]
+        # Under "chain".
+        assert float(row[9]) == pytest.approx(sum(1 / rank for rank in ranks.tolist()) / len(ranks), abs=0.00051)
+
+
 def test_own_bridge_words_are_the_models(tiny_model: Folder, settings: StudySettings, cache: Cache) -> None:
     asked = dataclasses.replace(settings, pairs=(("en", "sw"),), bridge_words="own")
     found = study(asked, model=str(tiny_model("llama")), options=ModelOptions("cpu", "float32"), cache=cache)
@@ -267,7 +287,7 @@ def test_own_bridge_words_are_the_models(tiny_model: Folder, settings: StudySett
 
 @pytest.mark.parametrize(
     ("pairs", "says"),
-    [(["ar-he"], "no pair"), (["ar:ar"], "one language"), (["ar:he:en"], "no pair"), (["ar:nolanguage"], "nolanguage")],
+    [(["ar-he"], "no pair"), (["ar:ar"], "both Arabic"), (["ar:he:en"], "no pair"), (["ar:nolanguage"], "nolanguage")],
 )
 def test_wrong_pairs_are_refused(pairs: list[str], says: str) -> None:
     with pytest.raises(InputError, match=says):

@@ -32,7 +32,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from linguabridge.errors import CacheError
+from linguabridge.errors import CacheError, InputError
 from linguabridge.paths import expanded
 
 FORMAT = 2  # raise when the meaning of what is stored changes; what has another is not found, and computed again
@@ -59,10 +59,15 @@ class Cache:
     """A folder of artefacts.
 
     Attributes:
-        root: the folder; need not exist.
+        root: the folder, made when something is stored.
     """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        """Refuse what is no path, in one sentence."""
+        if not isinstance(self.root, Path) or "\0" in str(self.root):
+            raise InputError(f"{self.root!r} is no path of a cache folder; give one, such as Path('results').")
 
     def get(self, kind: str, key: Mapping[str, Any]) -> Artefact | None:
         """The artefact stored under a key. A damaged one is set aside and counts as absent.
@@ -113,6 +118,7 @@ class Cache:
 
         Raises:
             CacheError: the folder cannot be written.
+            InputError: key or facts are no JSON.
         """
         data, manifest_path = self._paths(kind, key)
         content = save_tensors({name: np.ascontiguousarray(a) for name, a in arrays.items()}) if arrays else None
@@ -123,9 +129,11 @@ class Cache:
             "facts": dict(facts),
             "sha256": hashlib.sha256(content).hexdigest() if content is not None else None,
         }
+        with _only_json("facts"):
+            as_read = json.loads(json.dumps(told))  # lists, and texts for keys
         manifest = {
             **told,
-            "checksum": checksum(json.loads(json.dumps(told))),  # as it will be read: lists, and texts for keys
+            "checksum": checksum(as_read),
             "versions": versions(),
             "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
@@ -197,7 +205,8 @@ class Cache:
             ) from error
 
     def _paths(self, kind: str, key: Mapping[str, Any]) -> tuple[Path, Path]:
-        name = digest({"format": FORMAT, **key})[:32]
+        with _only_json("key"):
+            name = digest({"format": FORMAT, **key})[:32]
         return self.root / kind / f"{name}.safetensors", self.root / kind / f"{name}.json"
 
 
@@ -232,6 +241,17 @@ def digest(value: Any) -> str:
     """SHA-256, in hexadecimal, of a JSON value written in one canonical way."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@contextlib.contextmanager
+def _only_json(what: str) -> Iterator[None]:
+    """Refuse what cannot be written, in one sentence."""
+    try:
+        yield
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"The {what} of an artefact cannot be JSON ({error}); give texts, numbers, lists and dictionaries."
+        ) from error
 
 
 def checksum(manifest: Mapping[str, Any]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,46 @@ def check_seal(path: Path, body: Mapping[str, Any], command: str) -> None:
             f"{path} was altered after it was written (its checksum is another): write it again with linguabridge "
             f"{command}."
         )
+
+
+def sums_of(contents: Mapping[str, bytes]) -> dict[str, str]:
+    """What a result says in its field ``files`` of those that are written beside it: the SHA-256 of each, by name."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+
+
+def told_sums(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What :func:`sums_of` gave to a result; none in those of versions before that."""
+    # A manifest, and studies of versions before seals, have it where the seal of other results stands.
+    return next((one for name in ("files", "sha256") if isinstance(one := body.get(name), dict)), {})
+
+
+def check_files(path: Path, sums: Mapping[str, Any], names: Sequence[str], command: str) -> None:
+    """Make sure that files beside a result are those that it was written with; one that is not there is no matter.
+
+    Args:
+        path: of the result.
+        sums: as :func:`told_sums` gives them; a file that they do not name is taken as it is.
+        names: of the files to look at.
+        command: that makes such a result.
+
+    Raises:
+        InputError: one of them is another, or cannot be read.
+    """
+    for name in names:
+        file = path.with_name(name)
+        if name not in sums or not file.exists():
+            continue
+        try:
+            with file.open("rb") as content:
+                found = hashlib.file_digest(content, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(
+                f"{file} cannot be read ({error.strerror}); write it again with linguabridge {command}."
+            ) from error
+        if found != sums[name]:
+            raise InputError(
+                f"{file} is not the file that {path.name} beside it was written for; run linguabridge {command} again."
+            )
 
 
 def write_json(file: Path, body: dict[str, Any]) -> None:

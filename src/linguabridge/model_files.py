@@ -123,6 +123,8 @@ def identify(name: str, folder: Path, revision: str | None, cache: Cache, *, all
     if index.is_file():
         try:
             wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+            if not all(isinstance(name, str) for name in wanted):
+                raise TypeError
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{index} is damaged: it is no index of weight files; download it again.") from error
         missing = sorted(wanted - {file.name for file in weights})

@@ -32,13 +32,14 @@ from linguabridge.cache import Arrays, Cache, array_digest, computed_by
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet
 from linguabridge.ranking import content_key
-from linguabridge.settings import MIN_PROBES
+from linguabridge.settings import MIN_PROBES, check_seed
 
 if TYPE_CHECKING:
     import torch
 
 PERMUTATIONS = 999
 ALIKE = 5  # probes that change places with each other when a nuisance is given
+_REAL = "fiub"  # kinds of NumPy types that hold real numbers
 _ROUNDING = 1e-9  # share of a row's length under which a residual is rounding only
 
 
@@ -88,13 +89,21 @@ def permutation_p(
         :func:`linguabridge.ranking.rank_candidates`.
 
     Raises:
-        InputError: too few probes, or ``given`` is not a finite number for each.
+        InputError: ``values`` is no such matrix of finite numbers, probes or permutations are too few, ``rows`` lacks
+            neurons of a set, or ``given`` is not a finite number for each probe.
     """
+    values = _matrix(values, rows)
     n = values.shape[1]
     if n < 2 * MIN_PROBES:
         raise InputError(f"{n} probes are too few for permutations; at least {2 * MIN_PROBES} are needed.")
-    if given is not None and (given.shape != (n,) or not np.isfinite(given).all()):
-        raise InputError(f"What is given must be one finite number for each of the {n} probes.")
+    if given is not None:
+        given = np.asarray(given)
+        if given.shape != (n,) or given.dtype.kind not in _REAL or not np.isfinite(given).all():
+            raise InputError(f"What is given must be one finite number for each of the {n} probes.")
+    if permutations < 1:
+        raise InputError(f"permutations={permutations} is too few to tell anything; give 1 or more, such as 999.")
+    check_seed(seed)
+    _check_sets(rows, {"shared": shared, **{f"the bridge set of {code}": one for code, one in bridges.items()}}, window)
 
     def compute() -> tuple[Arrays, dict[str, Any]]:
         return _scores(values, rows, shared, list(bridges.values()), window, given, permutations, seed), {}
@@ -121,6 +130,33 @@ def permutation_p(
         code: Tested(float(seen[i] / pairs[i]), float(p[i])) if pairs[i] else Tested(None, None)
         for i, code in enumerate(bridges)
     }
+
+
+def _matrix(values: NDArray[np.floating], rows: NeuronSet) -> NDArray[np.floating]:
+    """The probe matrix as an array that can be computed with."""
+    values = np.asarray(values)
+    if values.dtype.kind not in _REAL:
+        raise InputError(f"values are of type {values.dtype}; give real numbers, such as float32.")
+    if values.ndim != 2 or len(values) != len(rows):
+        raise InputError(
+            f"values must be a matrix of (neurons, probes) with a row for each of the {len(rows)} neurons of rows, not "
+            f"of shape {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise InputError("values holds NaN or infinity; permutations need finite activations.")
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _check_sets(rows: NeuronSet, sets: Mapping[str, NeuronSet], window: range) -> None:
+    """Refuse sets whose neurons are not among the rows: others would be taken for them."""
+    layers = rows.space.n_layers
+    if window and not 0 <= min(window) <= max(window) < layers:
+        raise InputError(f"window is {window}, and the model has the layers 0 to {layers - 1}; give some of these.")
+    for name, one in sets.items():
+        if one.space != rows.space:
+            raise InputError(f"{name} and rows are of models with different layers; give sets of one model.")
+        if missing := one.within(window) - rows:
+            raise InputError(f"{name} has {len(missing)} neurons that rows lacks; give values of these, too.")
 
 
 def _scores(

@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet, NeuronSpace
+from linguabridge.settings import check_seed
 
 MEAN_LENGTH = 4.0  # of a prompt, beyond its shortest, in tokens
 
@@ -105,9 +107,10 @@ def planted_activations(plan: Plan, seed: int) -> Planted:
         which is our own.
 
     Raises:
-        ValueError: numbers of layers differ, a share or a loading is outside [0, 1], or there are more than 26
-            candidates.
+        InputError: numbers of layers differ, something is no number of neurons, probes or factors, a share or a loading
+            is outside [0, 1], or there are no candidates or more than 26.
     """
+    check_seed(seed)
     _check(plan)
     rng = np.random.default_rng(seed)
     n, layers = plan.probes, range(len(plan.shared))
@@ -165,10 +168,28 @@ def _neurons(
 
 
 def _check(plan: Plan) -> None:
-    if any(len(bridge.neurons) != len(plan.shared) for bridge in plan.bridges):
-        raise ValueError("Every candidate needs a number of neurons for each layer of the shared set.")
-    shares = [plan.loading, *(value for bridge in plan.bridges for value in (bridge.share, bridge.loading))]
-    if not all(0 <= value <= 1 for value in shares):
-        raise ValueError("Shares and loadings lie between 0 and 1.")
-    if len(plan.bridges) > len(string.ascii_lowercase):
-        raise ValueError(f"At most {len(string.ascii_lowercase)} candidates have a letter.")
+    """Refuse a plan that cannot be carried out, in one sentence."""
+    if not 1 <= len(plan.bridges) <= len(string.ascii_lowercase):
+        raise InputError(
+            f"A plan has 1 to {len(string.ascii_lowercase)} bridges, for each has a letter; give as many, not "
+            f"{len(plan.bridges)}."
+        )
+    for name, number in (("probes", plan.probes), ("factors", plan.factors), ("layers of shared", len(plan.shared))):
+        if number < 1:
+            raise InputError(f"{number} {name} are too few for a plan; give 1 or more.")
+    named = zip(string.ascii_lowercase, plan.bridges, strict=False)
+    sets = [
+        ("shared", plan.shared, plan.nuisance, plan.loading, 1.0),
+        *((f"bridge {code}", one.neurons, one.nuisance, one.loading, one.share) for code, one in named),
+    ]
+    for name, sizes, nuisance, loading, share in sets:
+        if len(sizes) != len(plan.shared) or min(sizes) < 0:
+            raise InputError(
+                f"{name} has the neurons {sizes}; give a number, 0 or more, for each layer of shared, which has "
+                f"{len(plan.shared)}."
+            )
+        if not math.isfinite(nuisance):
+            raise InputError(f"{name} has a loading of {nuisance} on the nuisance; give a finite number.")
+        for what, value in (("loading", loading), ("share", share)):
+            if not 0 <= value <= 1:
+                raise InputError(f"{name} has a {what} of {value}; give one between 0 and 1.")

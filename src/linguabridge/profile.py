@@ -135,9 +135,11 @@ class Profile:
             The set, as in the paper (Xu et al., EMNLP 2025; docs/method.md).
 
         Raises:
-            InputError: the profile has no such language.
+            InputError: the profile has no such language, or the rate is no share.
         """
         one = self._of(language)
+        if not 0 < rate < 1:
+            raise InputError(f"rate={rate} is no share of neurons; give one between 0 and 1, such as {TOP_RATE}.")
         p, n = one.probability, len(one.space)
         if keep_ties:
             k = min(max(round(n * (1 - rate)), 1), n)

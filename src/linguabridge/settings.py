@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from linguabridge import languages, run_files
 from linguabridge.errors import InputError
@@ -138,19 +140,42 @@ def check_bridge_words(name: str) -> None:
         raise InputError(f"Unknown bridge words '{name}': choose {OWN} or {DICTIONARY}.")
 
 
+def check_pairs(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Codes of the languages in pairs, each pair once.
+
+    Args:
+        pairs: source and target of each, as codes or names.
+
+    Raises:
+        InputError: one of them is no pair, names an unknown language, or one language twice.
+    """
+    found: dict[tuple[str, str], None] = {}
+    given: Any = pairs  # whatever the types promise
+    for pair in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+            raise InputError(f"{pair!r} is no pair of languages; give source and target, such as ('ar', 'he').")
+        source, target = _two(*map(languages.parse, pair))
+        found[source.code, target.code] = None
+    return tuple(found)
+
+
 def check_pair(source: str, target: str, settings: Settings) -> tuple[Language, Language, tuple[Language, ...]]:
     """Parse source, target and candidates: cheap, so that a misspelt language is named before a model is touched.
 
     Raises:
         InputError: an unknown language, or one language in two roles.
     """
-    s, t = languages.parse(source), languages.parse(target)
+    s, t = _two(languages.parse(source), languages.parse(target))
     return s, t, _candidates(s, t, settings)
 
 
-def _candidates(source: Language, target: Language, settings: Settings) -> tuple[Language, ...]:
+def _two(source: Language, target: Language) -> tuple[Language, Language]:
     if source == target:
         raise InputError(f"Source and target are both {source.name} ({source.code}); name two languages.")
+    return source, target
+
+
+def _candidates(source: Language, target: Language, settings: Settings) -> tuple[Language, ...]:
     if settings.candidates is None:
         codes = REFERENCE_CANDIDATES if settings.reference else PAPER_LANGUAGES
         return tuple(one for one in map(languages.parse, codes) if one not in (source, target))

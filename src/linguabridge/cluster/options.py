@@ -10,6 +10,7 @@ from linguabridge.errors import ClusterError, InputError
 
 LOCAL = "local"  # a cluster of this machine alone, for this run alone
 AUTO = "auto"  # the one that runs on this machine, or that this machine is part of
+LEAST_OF_A_GPU = 0.0001  # Ray counts in such steps
 ADDRESS = re.compile(r"(?P<host>[^\s:/]+):(?P<port>\d{1,5})")
 
 
@@ -40,6 +41,11 @@ class ClusterOptions:
             raise InputError(f"--workers {self.workers} is no number of workers; give 1 or more.")
         if self.gpus is not None and not 0 <= self.gpus < float("inf"):
             raise InputError(f"--gpus-per-worker {self.gpus} is no number of GPUs; give 0 or more.")
+        if self.gpus and self.gpus < LEAST_OF_A_GPU:
+            raise InputError(
+                f"--gpus-per-worker {self.gpus} is less of a GPU than Ray gives out; give {LEAST_OF_A_GPU} or more, or "
+                "0 for none."
+            )
 
 
 @dataclass(frozen=True)

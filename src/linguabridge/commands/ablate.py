@@ -13,7 +13,7 @@ from linguabridge.commands.completion import complete_language
 from linguabridge.commands.options import DEFAULT_MODEL_NAME, Device, Dtype, Json, Model, Pickle, Remote, Taps, several
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.commands.recommend import layers_range
-from linguabridge.json_values import plain
+from linguabridge.json_values import plain, sealed
 from linguabridge.progress import TerminalReporter, recorded
 from linguabridge.terminal import terminal
 
@@ -116,7 +116,7 @@ def ablate(
     options = ModelOptions(device, dtype, taps, trust_remote_code, allow_pickle=allow_pickle)
     with recorded(TerminalReporter(), out) as reporter:
         result = change_neurons(source, target, model=model, options=options, settings=settings, reporter=reporter)
-        body = {**result.to_dict(), "command": command_line()}
+        body = sealed("ablate", {**result.to_dict(), "command": command_line()})
         write_folder(out, body)
         reporter.say(f"Wrote {out / RESULT}.")
     if write_or_print(json_file, body):

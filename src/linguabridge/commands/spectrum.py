@@ -27,7 +27,6 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
-from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter, recorded
 from linguabridge.terminal import terminal
 
@@ -114,8 +113,7 @@ def spectrum(
             reporter.begin()
 
         result = relate(codes, model=model, options=options, settings=settings, before=before, reporter=reporter)
-        write_folder(out, result, command=command_line())
-    body = sealed("spectrum", {**result.to_dict(), "command": command_line()})
+        body = write_folder(out, result, command=command_line())
     if write_or_print(json_file, body):
         return
     show(result, out, terminal())

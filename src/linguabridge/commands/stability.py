@@ -22,6 +22,7 @@ from linguabridge.commands.options import (
     on_cluster,
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
+from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter
 from linguabridge.terminal import terminal
 
@@ -77,7 +78,7 @@ def stability(
         other_dir=lexicon_dir if other == "muse" else None,
         reporter=TerminalReporter(),
     )
-    body = {**result.to_dict(), "command": command_line()}
+    body = sealed("stability", {**result.to_dict(), "command": command_line()})
     if write_or_print(json_file, body):
         return
     terminal().print(stability_table(result))

@@ -27,6 +27,7 @@ from linguabridge.commands.options import (
 )
 from linguabridge.commands.output import check_writable, command_line, write_or_print
 from linguabridge.errors import InputError
+from linguabridge.json_values import sealed
 from linguabridge.progress import TerminalReporter, recorded
 from linguabridge.terminal import terminal
 
@@ -126,7 +127,9 @@ def study(
         result = read_study(find_study(again), only=parse_pairs(pairs or ()), distances=tuple(distances or ()))
         if out:
             check_folder(out, result.model, result.settings)
-            write_folder(out, result, command=command_line())
+            body = write_folder(out, result, command=command_line())
+        else:
+            body = sealed("study", result.to_dict(command_line()))
     else:
         if distances:
             raise InputError("--distances is for a study that is measured: name it with --from.")
@@ -155,8 +158,7 @@ def study(
         with recorded(TerminalReporter(), out) as reporter:
             reporter.begin()
             result = run(settings, model=model, options=options, reporter=reporter)
-            write_folder(out, result, command=command_line())
-    body = result.to_dict(command_line())
+            body = write_folder(out, result, command=command_line())
     if write_or_print(json_file, body):
         return
     console = terminal()

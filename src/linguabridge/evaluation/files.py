@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import io
 import json
 import math
@@ -29,7 +28,7 @@ from linguabridge.errors import InputError
 from linguabridge.evaluation.results import Evaluation, Result, Row
 from linguabridge.evaluation.settings import ORACLE
 from linguabridge.evaluation.statistics import verdict
-from linguabridge.json_values import plain, storable
+from linguabridge.json_values import VERSION, plain, storable, sums_of
 from linguabridge.paths import content_of
 
 SUMMARY, ITEMS, MANIFEST = run_files.SUMMARY, run_files.ITEMS, run_files.MANIFEST
@@ -105,12 +104,14 @@ def write_folder(folder: Path, evaluation: Evaluation, *, command: str, started:
     contents = {SUMMARY: _json(summary_body(evaluation)), ITEMS: _parquet(evaluation.rows)}
     ended = time.time()
     manifest = {
+        "format": "linguabridge evaluate",
+        "version": VERSION,
         "versions": versions(),
         "command": command,
         "started": _moment(started),
         "ended": _moment(ended),
         "seconds": round(ended - started, 1),
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+        "sha256": sums_of(contents),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

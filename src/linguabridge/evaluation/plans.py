@@ -15,7 +15,7 @@ from linguabridge.evaluation.settings import DICTIONARY, FEWEST_ITEMS, Evaluatio
 from linguabridge.languages import Language, parse
 from linguabridge.lexicons import Lexicon, load_lexicon, normalise_word
 from linguabridge.recommendation import materials
-from linguabridge.settings import check_pair
+from linguabridge.settings import check_pair, check_pairs
 from linguabridge.tasks import find_task
 from linguabridge.tasks.scaffolds import has_scaffolds, is_native
 from linguabridge.tasks.task import Data, Item, Loaded, Task
@@ -88,9 +88,7 @@ def make_plans(
     """
     if not pairs:
         raise InputError("There is no pair of languages to evaluate; give some, such as [('ar', 'he')].")
-    if wrong := [pair for pair in pairs if isinstance(pair, str) or len(pair) != 2]:
-        raise InputError(f"{wrong[0]!r} is no pair of languages; give source and target, such as ('ar', 'he').")
-    parsed = list(dict.fromkeys(check_pair(source, target, settings.recommend) for source, target in pairs))
+    parsed = [check_pair(source, target, settings.recommend) for source, target in check_pairs(pairs)]
     fixed = [fixed_bridges(source, target, settings) for source, target, _ in parsed]
     tasks = [find_task(name) for name in dict.fromkeys(settings.tasks)]
     earlier = [read_earlier(file) for file in settings.recommendations] if settings.needs_ranking else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any, Literal
 
 from linguabridge.errors import InputError
 from linguabridge.evaluation.files import SUMMARY
-from linguabridge.json_values import KNOWN_BY, check_seal
+from linguabridge.json_values import KNOWN_BY, check_files, check_seal, told_sums
 from linguabridge.paths import content_of, is_dir
 from linguabridge.settings import RESULT
-from linguabridge.spectrum.files import SPECTRUM
+from linguabridge.spectrum.files import PAIRS, SPECTRUM
+from linguabridge.study.shipped import HOPS, RANKS, STUDY
 
-STUDY = "study.json"  # as in linguabridge.study.files, which needs torch
 Kind = Literal["recommend", "evaluate", "spectrum", "study"]
+_TABLES = {SPECTRUM: (PAIRS,), STUDY: (RANKS, HOPS)}  # beside a result, vouched for by it
 _MADE_BY = "`linguabridge recommend`, `spectrum`, `study` or `evaluate`"
 
 
@@ -77,28 +77,19 @@ def _read_evaluation(folder: Path, *, unfinished: bool = False) -> Run:
 
     unfinished = unfinished or folder.name == UNFINISHED
     body = read_summary(folder)
-    if not ((folder / ITEMS).exists() or (folder / MANIFEST).exists()):  # a summary that was copied on its own
+    manifest = _read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
+    if manifest is not None:
+        check_seal(folder / MANIFEST, manifest, "evaluate")
+    if manifest is None and not (folder / ITEMS).exists():  # a summary that was copied on its own
         return Run("evaluate", folder / SUMMARY, body, unfinished=unfinished)
     rows = tuple(read_rows(folder))
-    manifest = _read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
-    for name, sha256 in _hashes(manifest, folder).items():
-        # The files of a run that goes on are written anew again and again, and may be those of two moments.
-        if not unfinished and hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256:
-            raise InputError(
-                f"{folder / name} is not the file that {MANIFEST} beside it was written for; run it again."
-            )
+    if manifest is not None:
+        sums = told_sums(manifest)
+        if not {SUMMARY, ITEMS} <= sums.keys():
+            raise InputError(f"{folder / MANIFEST} is no manifest of linguabridge evaluate; run it again.")
+        if not unfinished:  # files of a run that goes on are written again and again, and may be those of two moments
+            check_files(folder / MANIFEST, sums, (SUMMARY, ITEMS), "evaluate")
     return Run("evaluate", folder / SUMMARY, body, rows, manifest, unfinished)
-
-
-def _hashes(manifest: dict[str, Any] | None, folder: Path) -> dict[str, str]:
-    from linguabridge.evaluation.files import ITEMS, MANIFEST
-
-    if manifest is None:
-        return {}
-    try:
-        return {name: str(manifest["sha256"][name]) for name in (SUMMARY, ITEMS)}
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / MANIFEST} is no manifest of linguabridge evaluate; run it again.") from error
 
 
 def _read_file(path: Path) -> Run:
@@ -106,8 +97,8 @@ def _read_file(path: Path) -> Run:
     kind = _kind(body)
     if kind is None:
         raise InputError(f"{path} is no result of linguabridge; give a folder or a JSON file that {_MADE_BY} wrote.")
-    if kind in ("recommend", "spectrum"):  # the others have manifests
-        check_seal(path, body, kind)
+    check_seal(path, body, kind)
+    check_files(path, told_sums(body), _TABLES.get(path.name, ()), kind)
     return Run(kind, path, body)
 
 

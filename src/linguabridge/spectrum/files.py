@@ -15,7 +15,7 @@ from linguabridge import run_files
 from linguabridge.cache import write_atomically
 from linguabridge.errors import InputError
 from linguabridge.families import are_kin
-from linguabridge.json_values import refuse_another, sealed, write_json
+from linguabridge.json_values import refuse_another, sealed, sums_of, write_json
 from linguabridge.spectrum.kinship import share_script
 from linguabridge.spectrum.results import Spectrum
 from linguabridge.spectrum.settings import asked_for
@@ -43,19 +43,25 @@ def check_folder(folder: Path, asked: Mapping[str, Any]) -> None:
     )
 
 
-def write_folder(folder: Path, result: Spectrum, *, command: str) -> None:
+def write_folder(folder: Path, result: Spectrum, *, command: str) -> dict[str, Any]:
     """Write both files; an earlier spectrum there is replaced (see :func:`check_folder`).
+
+    Returns:
+        What ``spectrum.json`` holds.
 
     Raises:
         InputError: the folder cannot be written.
     """
-    write_json(folder / SPECTRUM, sealed("spectrum", {**result.to_dict(), "command": command}))
     buffer = io.BytesIO()
     pq.write_table(pairs_table(result), buffer, compression="zstd")
+    pairs = buffer.getvalue()
+    body = sealed("spectrum", {**result.to_dict(), "command": command, "files": sums_of({PAIRS: pairs})})
+    write_json(folder / SPECTRUM, body)  # first: by it, an interrupted writer's folder is known as its own
     try:
-        write_atomically(folder / PAIRS, buffer.getvalue())
+        write_atomically(folder / PAIRS, pairs)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); choose another with --out.") from error
+    return body
 
 
 def pairs_table(result: Spectrum) -> pa.Table:

@@ -17,34 +17,36 @@ import pyarrow.parquet as pq
 from linguabridge.cache import Cache, default_cache_dir, write_atomically
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
-from linguabridge.json_values import plain, refuse_another, write_json
+from linguabridge.json_values import check_seal, plain, refuse_another, sealed, sums_of, told_sums, write_json
 from linguabridge.languages import parse
 from linguabridge.paths import exists
 from linguabridge.spectrum.distances import read_distances
 from linguabridge.study.measured import MeasuredPair, Pair
 from linguabridge.study.results import Study
 from linguabridge.study.settings import StudySettings
-from linguabridge.study.shipped import STUDY, shipped_studies
+from linguabridge.study.shipped import HOPS, RANKS, STUDY, shipped_studies
 from linguabridge.study.study import kept_analyses
 
-RANKS, HOPS = "ranks.parquet", "hops.parquet"
 
-
-def write_folder(folder: Path, result: Study, *, command: str) -> None:
+def write_folder(folder: Path, result: Study, *, command: str) -> dict[str, Any]:
     """Write all three files; earlier ones there are replaced (see :func:`check_folder`).
+
+    Returns:
+        What ``study.json`` holds.
 
     Raises:
         InputError: the folder cannot be written.
     """
     tables = {RANKS: _bytes(ranks_table(result.pairs)), HOPS: _bytes(hops_table(result.pairs))}
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
     for name, content in tables.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / name, content)
         except OSError as error:
             raise InputError(f"{folder} cannot be written ({error.strerror}); choose another with --out.") from error
-    write_json(folder / STUDY, {**result.to_dict(command), "sha256": sums})  # last: it vouches for the others
+    body = sealed("study", {**result.to_dict(command), "files": sums_of(tables)})
+    write_json(folder / STUDY, body)  # last: it vouches for the others
+    return body
 
 
 def check_folder(folder: Path, model: str, settings: StudySettings) -> None:
@@ -129,7 +131,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[MeasuredPair, ...]]
     """
     body = _body(folder)
     try:
-        ranks, hops = (_table(folder / name, body["sha256"][name]) for name in (RANKS, HOPS))
+        ranks, hops = (_table(folder / name, told_sums(body)[name]) for name in (RANKS, HOPS))
         pairs = tuple(_pair(one, ranks, hops) for one in body["pairs"])
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"The study in {folder} is damaged or not whole; write it again.") from error
@@ -222,13 +224,14 @@ def _body(folder: Path) -> dict[str, Any]:
     path = folder / STUDY
     try:
         body = json.loads(path.read_text("utf-8"))
-        if not {"pairs", "analyses", "settings", "model", "identity"} <= set(body):
+        if not isinstance(body, dict) or not {"pairs", "analyses", "settings", "model", "identity"} <= body.keys():
             raise ValueError("no study")
+        check_seal(path, body, "study")
     except FileNotFoundError as error:
         raise InputError(f"There is no study in {folder}: {STUDY} does not exist.") from error
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is no study; choose another folder.") from error
-    return dict(body)
+    return body
 
 
 def _text(values: Sequence[str]) -> pa.Array:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from linguabridge import languages
 from linguabridge.errors import InputError
 from linguabridge.languages import PAPER_LANGUAGES
-from linguabridge.settings import DICTIONARY, WAYS_TO_CHOOSE, Settings, check_bridge_words, check_seed
+from linguabridge.settings import DICTIONARY, WAYS_TO_CHOOSE, Settings, check_bridge_words, check_pairs, check_seed
 
 # Pairs of the paper's languages. Those for development were looked at while ways of choosing were made and a default
 # was picked; what is said of the ways rests on the others. A third of them and more have English as source or target.
@@ -33,7 +34,7 @@ class StudySettings:
     """What a study depends on, besides the model.
 
     Attributes:
-        pairs: (source, target) codes.
+        pairs: (source, target), as codes or names; kept as codes, each pair once.
         candidates: codes of the bridges; each pair leaves its own two languages out.
         words: asked in each pair, at most.
         bridge_words: ``dictionary`` (the lexicon's own word stands in the prompt) or ``own`` (the model's).
@@ -60,11 +61,18 @@ class StudySettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, in one sentence."""
+        object.__setattr__(self, "pairs", check_pairs(self.pairs))
         check_bridge_words(self.bridge_words)
         check_seed(self.seed)
-        Settings(tokens=self.tokens, probes=self.probes)  # refuses what is too few
+        ways: Any = self.ways  # whatever the types promise
+        if isinstance(ways, str):
+            raise InputError(f"Ways of choosing are a tuple of names, not one text: ('{ways}',).")
+        if not self.candidates:
+            raise InputError("--candidates names no language; leave it out for the default ones.")
+        # Refuses what is unknown, too few or one text.
+        Settings(candidates=self.candidates, tokens=self.tokens, probes=self.probes)
         for way in self.ways:
-            Settings(choose_by=way)  # refuses what is unknown
+            Settings(choose_by=way)
         if self.words < FEWEST_WORDS:
             raise InputError(f"--words {self.words} is too few to tell bridges apart; give at least {FEWEST_WORDS}.")
 
@@ -73,18 +81,12 @@ def parse_pairs(pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Codes of the languages in ``ar:he``, each pair once.
 
     Raises:
-        InputError: not a pair, or an unknown language.
+        InputError: not a pair, an unknown language, or one language twice.
     """
-    found: dict[tuple[str, str], None] = {}
     for text in pairs:
-        parts = text.split(":")
-        if len(parts) != 2:
+        if text.count(":") != 1:
             raise InputError(f"'{text}' is no pair of languages; write it as ar:he, source first.")
-        source, target = (languages.parse(part) for part in parts)
-        if source == target:
-            raise InputError(f"Source and target of '{text}' are one language; name two.")
-        found[source.code, target.code] = None
-    return tuple(found)
+    return check_pairs([(source, target) for source, _, target in (text.partition(":") for text in pairs)])
 
 
 def parse_candidates(names: Sequence[str] | None) -> tuple[str, ...]:

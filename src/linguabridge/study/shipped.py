@@ -7,7 +7,7 @@ from pathlib import Path
 
 from linguabridge import run_files
 
-STUDY = run_files.STUDY  # in the folder of each study
+STUDY, RANKS, HOPS = run_files.STUDY, run_files.RANKS, run_files.HOPS  # in the folder of each study
 
 
 def shipped_studies() -> dict[str, Path]:

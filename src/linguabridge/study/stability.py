@@ -29,7 +29,7 @@ from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_mode
 from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.progress import Reporter
 from linguabridge.ranking import content_key
-from linguabridge.settings import Settings
+from linguabridge.settings import Settings, check_pairs
 from linguabridge.study.regret import DIFFERENCES, drawn_shares, over_pairs
 from linguabridge.study.settings import StudySettings
 from linguabridge.tables import new_table
@@ -155,7 +155,7 @@ def stability(
     """Make rankings again from halves of the probes, from another lexicon, and at other top rates.
 
     Args:
-        pairs: codes of source and target.
+        pairs: source and target of each, as codes or names.
         model: name of a model, or one from :func:`linguabridge.model.open_model`.
         options: how a model given by name is loaded.
         settings: candidates, lexicon, tokens, probes and seed are read.
@@ -173,7 +173,8 @@ def stability(
     """
     if not pairs:
         raise InputError("Name pairs of languages, such as ar:he.")
-    settings = settings or StudySettings(pairs=tuple(pairs))
+    pairs = check_pairs(pairs)
+    settings = settings or StudySettings(pairs=pairs)
     cache = cache or Cache(default_cache_dir())
     reporter = reporter or Reporter()
     cache.check_writable()

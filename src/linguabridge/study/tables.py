@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from rich.table import Table
 
@@ -140,27 +142,37 @@ def pairs_table(result: Study) -> Table:
         mean = dict(zip(one.arms, (1 / one.ranks).mean(axis=1), strict=True))
         best = max(one.candidates, key=mean.__getitem__)
         always = max(zip(one.scores[ENGLISH], one.candidates, strict=True), key=lambda scored: scored[0])[1]
-        chain = max((arm for arm in one.arms if CHAINED in arm), key=len, default="")
+        chain = _chain(one)
         table.add_row(
             f"{one.source} → {one.target}",
             "dev" if one.pair in development else "new",
             number(mean[DIRECT]),
             f"{number(mean[always])} ({always})",
             f"{number(mean[best])} ({best})",
-            f"{number(mean[chain])} ({chain})" if chain else "–",
+            number(mean[chain]) if chain else "–",
             str(one.n_copied),
             *([_exact(one)] if exact else []),
         )
-    table.caption = (
-        "set: dev, those that ways were made and chosen on; new, that nothing was chosen on. English: or French, or "
-        "the next. The best bridge is picked on the very words it is scored on, and flattered by that. copies: words "
-        "left out because some bridge's word already is the answer."
-    ) + (
-        " exact: greedy answers that are right, directly, and through the bridge that has most of them."
-        if exact
-        else ""
+    chains = Counter(filter(None, map(_chain, result.pairs)))
+    said = (
+        "set: dev, those that ways were made and chosen on; new, that nothing was chosen on.",
+        "English: or French, or the next.",
+        "The best bridge is picked on the very words it is scored on, and flattered by that.",
+        *(f"chain: the most bridges tried in one prompt, such as {one}." for one, _ in chains.most_common(1)),
+        "copies: words left out because some bridge's word already is the answer.",
+        *(
+            ["exact: greedy answers that are right, directly, and through the bridge that has most of them."]
+            if exact
+            else []
+        ),
     )
+    table.caption = " ".join(said)
     return table
+
+
+def _chain(one: MeasuredPair) -> str:
+    """The arm with the most bridges in one prompt; empty where there is none."""
+    return max((arm for arm in one.arms if CHAINED in arm), key=lambda arm: arm.count(CHAINED), default="")
 
 
 def _exact(one: MeasuredPair) -> str:
