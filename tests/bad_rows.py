@@ -186,7 +186,32 @@ _SEEDS = (("--seed|-1", "--seed", "0 or more"), ("--seed|-99999999999999999999",
 _TOKENS = (("--tokens|0", "--tokens 0", "at least 200"), ("--tokens|-5", "--tokens -5", "at least 200"))
 _PROBES = (("--probes|0", "--probes 0", "at least 20"), ("--probes|-1", "--probes -1", "at least 20"))
 
+# Far beyond what is there, within 64 bits and beyond them. Options that take them stand in test_odd_inputs.py.
+HUGE = (10**18, 10**30)
+
+
+def _huge(base: tuple[str, ...], *rows: tuple[str, str, str], usage: bool = False) -> list[Bad]:
+    """As :func:`_rows`, for each of the huge numbers, which stands where N does."""
+    each = [tuple(part.replace("N", str(number)) for part in row) for row in rows for number in HUGE]
+    return _rows(base, *[(added, culprit, way) for added, culprit, way in each], usage=usage)
+
+
+_NO_RAY = ("--workers|N", "--workers", "add --ray local")
+
 NUMBERS = [
+    *_huge((*_RECOMMEND, "--lexicon", "$own"), _NO_RAY),
+    *_huge(
+        (*_EVALUATE, "--lexicon", "$own"),
+        _NO_RAY,
+        ("--best|N", "--best N", "2 to 8"),
+        ("--shots|N", "--shots N", "lower --shots"),
+        ("--endpoint|http://127.0.0.1:1/v1|--endpoint-model|m|--concurrency|N", "http://127.0.0.1:1/v1", "start it"),
+    ),
+    *_huge((*_ABLATE, "--lexicon", "$own"), ("--draws|N", "--draws N", "at most")),
+    *_huge(_SPECTRUM, _NO_RAY, ("--samples|N", "--samples N", "at most")),
+    *_huge(_STUDY, _NO_RAY),
+    *_huge((*_STABILITY, "--lexicon", "$own"), _NO_RAY),
+    *_huge(("view", "$no_run"), ("--port|N", "--port", "65535"), usage=True),
     *_rows(
         (*_RECOMMEND, "--lexicon", "$own"),
         *(*_SEEDS, *_TOKENS, *_PROBES),

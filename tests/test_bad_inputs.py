@@ -12,11 +12,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bad_inputs import Bad, World, make_world
 from bad_rows import ROWS
 from conftest import Ended
+from linguabridge.cache import Cache, default_cache_dir
+from test_help import COMMANDS
 
 Run = Callable[..., Ended]
 
@@ -34,10 +37,25 @@ def snapshot(*roots: Path) -> dict[Path, tuple[int, int] | None]:
     return {one: (one.stat().st_size, one.stat().st_mtime_ns) if one.is_file() else None for one in found}
 
 
+def litter(cache: Path) -> set[Path]:
+    """What a command that was cut short could leave in a cache: what is half written, or was set aside."""
+    half = re.compile(r"\.(writing|converting)-.*|tmp\w{8}|.*\.(damaged|gguf|part)")
+    found = {path for path in cache.rglob("*") if half.fullmatch(path.name)}
+    for path in cache.glob("*/*"):
+        if path.parent.name == "models":
+            whole = path.suffix == ".lock" or (path / "converted.json").exists()
+        else:
+            whole = path.suffix != ".safetensors" or path.with_suffix(".json").exists()
+        if not whole:
+            found.add(path)
+    return found
+
+
 def test_the_catalogue_has_a_row_for_every_command() -> None:
-    commands = {row.words[0] for row in ROWS}
-    assert commands >= {"recommend", "spectrum", "evaluate", "ablate", "study", "stability", "report", "view", "ask"}
-    assert commands >= {"languages", "inspect", "export", "doctor", "cache"}
+    assert len(COMMANDS) >= 16
+    for name in COMMANDS:
+        words = tuple(name.split())
+        assert any(row.words[: len(words)] == words for row in ROWS), name
     assert len(ROWS) >= 80
     assert all(row.culprit and row.way_out for row in ROWS)
 
@@ -48,6 +66,8 @@ def test_a_bad_input_is_one_sentence_and_leaves_nothing(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     before = snapshot(world.root, tmp_path)
+    cache = default_cache_dir()
+    littered = litter(cache)
     ended = run(*map(world.fill, row.words))
     assert ended.code == 2, ended.err
     assert ended.out == ""
@@ -63,6 +83,30 @@ def test_a_bad_input_is_one_sentence_and_leaves_nothing(
     assert row.culprit in said
     assert row.way_out in said
     assert snapshot(world.root, tmp_path) == before
+    assert litter(cache) <= littered
+
+
+def test_what_a_killed_command_leaves_in_a_cache_is_seen(tmp_path: Path) -> None:
+    Cache(tmp_path).put("profile", {}, {"a": np.zeros(2)}, {})
+    whole = tmp_path / "models" / f"{'ab' * 16}-1"
+    whole.mkdir(parents=True)
+    for path in (whole / "converted.json", whole / "model.safetensors", whole.with_suffix(".lock")):
+        path.touch()
+    assert litter(tmp_path) == set()
+    (manifest,) = tmp_path.glob("profile/*.json")
+    names = (
+        "profile/.writing-a",
+        "models/.converting-a",
+        "models/ab-1.damaged",
+        "mgsm/tmpabcdefgh",
+        "profile/x.json.damaged",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    manifest.unlink()
+    (whole / "converted.json").unlink()
+    assert litter(tmp_path) == {*(tmp_path / name for name in names), manifest.with_suffix(".safetensors"), whole}
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")

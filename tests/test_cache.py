@@ -108,6 +108,29 @@ def test_an_altered_manifest_is_noticed_said_and_set_aside(
     assert len(caplog.records) == 1  # said once
 
 
+@pytest.mark.parametrize("kept", [".json", ".safetensors"])
+def test_what_cannot_be_set_aside_is_passed_over_and_that_is_said(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kept: str
+) -> None:
+    rename = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        if path.suffix == kept:
+            raise OSError(30, "Read-only file system")
+        return rename(path, target)
+
+    cache.put("profile", KEY, ARRAYS, FACTS)
+    altered(cache, lambda body: body["facts"].clear())
+    monkeypatch.setattr(Path, "replace", replace)
+    assert cache.get("profile", KEY) is None
+    (said,) = (record.getMessage() for record in caplog.records)
+    (manifest,) = (path for path in cache.root.rglob("*") if ".json" in path.name)
+    name = str(manifest).removesuffix(".damaged")
+    assert said == (
+        f"{name} is damaged and cannot be set aside (Read-only file system); it is passed over and computed again."
+    )
+
+
 def test_what_is_no_part_of_the_result_may_change(cache: Cache) -> None:
     cache.put("profile", KEY, ARRAYS, FACTS)
     altered(cache, lambda body: body.update(written="earlier", versions={}))

@@ -106,6 +106,26 @@ def converted(cache: Cache, name: str = f"{embedded.SHA256[:32]}-1") -> Path:
     return folder
 
 
+def converted_now(cache: Cache) -> Path:
+    """The same with what conversions write since they tell what they wrote."""
+    folder = converted(cache)
+    told = {
+        "format": "linguabridge conversion",
+        "version": 1,
+        "gguf_sha256": embedded.SHA256,
+        "versions": {},
+        "files": {
+            file.name: {"size": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+            for file in folder.iterdir()
+            if file.name != "converted.json"
+        },
+    }
+    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    told["sha256"] = hashlib.sha256(canonical.encode()).hexdigest()
+    (folder / "converted.json").write_text(json.dumps(told))
+    return folder
+
+
 def test_converted_model_names_the_results_that_its_weights_are_in(cache: Cache) -> None:
     weights = identify("any", converted(cache), None, cache).weights_sha256
     cache.put("likelihood", {"model": {**OTHER, "weights": weights}}, {}, {})
@@ -171,6 +191,7 @@ def test_clearing_all_leaves_what_is_not_ours_and_what_links_lead_to(run: Run, c
         (["--model", "big at http://host:1/v1"], 6),
         (["--kind", "profile", "--model", "owner/other"], 6),
         (["--older-than", "30"], 6),
+        (["--older-than", str(10**30)], 7),
         (["--older-than", "30", "--kind", "answers"], 7),
     ],
 )
@@ -470,6 +491,35 @@ def test_damaged_model_is_reported_and_removed(
     assert why in ended.out
     assert run("cache", "verify", "--mend").code == 0
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
+@pytest.mark.parametrize("name", ["config.json", "converted.json", "model.safetensors", "tokenizer.json"])
+def test_every_file_of_a_converted_model_is_read(
+    run: Run, cache: Cache, name: str, harm: Callable[[Path], None]
+) -> None:
+    folder = converted_now(cache)
+    assert run("cache", "verify").code == 0
+    harm(folder / name)
+    ended = run("cache", "verify")
+    assert ended.code == 2
+    assert f"{folder}: {name} " in ended.out
+    assert run("cache", "verify", "--mend").code == 0
+    assert not folder.exists()
+
+
+def test_model_that_was_set_aside_is_listed_and_goes(run: Run, cache: Cache) -> None:
+    folder = converted_now(cache)
+    aside = folder.rename(folder.with_name(f"{folder.name}.damaged"))
+    assert "Of no use: 1 thing" in run("cache", "list").out
+    ended = run("cache", "verify")
+    assert ended.code == 0
+    assert f"{aside}: set aside as damaged" in ended.out
+    with FileLock(folder.with_suffix(".lock")):
+        run("cache", "verify", "--mend")
+        assert aside.exists()
+    assert run("cache", "verify", "--mend").code == 0
+    assert not aside.exists()
 
 
 def test_download_that_is_not_the_published_file_is_removed(run: Run, cache: Cache) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 
 from conftest import Ended
 from linguabridge import model as model_module
+from linguabridge.cache_care import contents
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
@@ -143,6 +146,71 @@ def test_interrupt_ends_with_130_and_without_a_traceback(
     ended = run(*arguments, "--seed", "77")
     assert ended.code == 130
     assert "Stopped" in ended.err
+    assert "Traceback" not in ended.err
+
+
+DETACHED = OSError(errno.ENOTCONN, "Transport endpoint is not connected", b"/net/\xff")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/a/b.json"),
+            "/a/b.json cannot be read or written (Permission denied): make it so, or name another place",
+        ),
+        (OSError(errno.EIO, "Input/output error", "/a/b"), "/a/b cannot be read or written (Input/output error)"),
+        (OSError(errno.EIO, "Input/output error"), "The system refuses what this needs (Input/output error)"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "(Connection reset by peer)"),
+        (DETACHED, r"/net/\udcff cannot be read or written (Transport endpoint is not connected)"),
+        (OSError("a library's own words,\nin two lines"), "(a library's own words,): see that disks and network"),
+        (OSError(), "The system refuses what this needs (OSError)"),
+        (OSError(errno.ENOSPC, "No space left on device", "/a"), "/a cannot be written (No space left on device)"),
+        (MemoryError(), "The machine's memory does not hold what this needs: close other programs"),
+        (MemoryError("Unable to allocate 7.28 TiB"), "does not hold what this needs (Unable to allocate 7.28 TiB):"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line_and_code_2(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(contents, "read_contents", fail)
+    ended = run("cache", "list")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("Error: ")
+    assert said in ended.err
+    assert ended.err.endswith(".\n")
+    assert ended.err.count("\n") == 1
+    assert ended.err.strip().isprintable()
+    shown = run("--debug", "cache", "list")
+    assert shown.code == 2
+    assert "Traceback" in shown.err
+    assert said in shown.err
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("ours"), RecursionError("ours"), KeyError("ours"), io.UnsupportedOperation("ours")]
+)
+def test_mistakes_of_ours_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(contents, "read_contents", fail)
+    with pytest.raises(type(error), match="ours"):
+        run("cache", "list")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that cannot be read by anybody")
+def test_file_that_the_disk_does_not_give_is_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(contents, "read_contents", lambda _root: Path("/proc/self/mem").read_bytes())
+    ended = run("cache", "list")
+    assert ended.code == 2
+    assert "(Input/output error)" in ended.err
     assert "Traceback" not in ended.err
 
 

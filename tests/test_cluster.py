@@ -492,6 +492,8 @@ def test_cluster_is_divided(options: ClusterOptions, nodes: list[dict[str, float
         (ClusterOptions(gpus=2), [{"CPU": 16, "GPU": 1}] * 2, "room for 0 workers of 2, and 1 is asked for"),
         (ClusterOptions(gpus=1), [{"CPU": 16}], "room for 0 workers of 1, and 1 is asked for"),
         (ClusterOptions(workers=3), [{"CPU": 2}], "has 2 cores for 3 workers: lower --workers"),
+        (ClusterOptions(workers=10**18), [{"CPU": 2}], "has 2 cores for 10{18} workers: lower --workers"),
+        (ClusterOptions(workers=10**30), [{"CPU": 2, "GPU": 1}], "room for 1 workers of 1, and 10{30} are asked for"),
     ],
 )
 def test_cluster_without_room_is_said(options: ClusterOptions, nodes: list[dict[str, float]], message: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import gguf
 import pytest
@@ -89,10 +91,14 @@ def cache(tmp_path: Path) -> Cache:
 
 
 class Remembering(Reporter):
-    """Keeps the titles of the steps."""
+    """Keeps the titles of the steps, and what is said."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
 
     @contextmanager
     def step(self, title: str, total: float) -> Iterator[Step]:
@@ -135,6 +141,135 @@ def test_second_call_does_not_convert_again(
     copy = tmp_path / "under-another-name.GGUF"
     copy.write_bytes(gguf_file.read_bytes())
     assert find_model(str(copy), cache).identity == first.identity
+
+
+def test_sizes_and_sums_of_all_files_are_written_beside_them(gguf_file: Path, cache: Cache) -> None:
+    folder = find_model(str(gguf_file), cache).folder
+    told = json.loads((folder / "converted.json").read_text("utf-8"))
+    assert (told["format"], told["version"]) == ("linguabridge conversion", 1)
+    assert told["files"] == {
+        file.name: {"size": len(file.read_bytes()), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        for file in folder.iterdir()
+        if file.name != "converted.json"
+    }
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= told["files"].keys()
+
+
+def test_what_was_converted_is_hashed_once_and_not_again_by_later_runs(
+    gguf_file: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    digest = hashlib.file_digest
+
+    def watched(file: BinaryIO, name: str) -> object:
+        hashed.append(Path(file.name).name)
+        return digest(file, name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashlib, "file_digest", watched)
+    first = find_model(str(gguf_file), cache)
+    assert sorted(hashed) == sorted(
+        [gguf_file.name, *(one.name for one in first.folder.iterdir() if one.name != "converted.json")]
+    )
+    assert find_model(str(gguf_file), cache) == first
+    assert len(hashed) == len(set(hashed))
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-2])  # more than a last line end, which tells nothing
+
+
+@pytest.fixture(scope="session")
+def conversion_of(gguf_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the conversion and nothing else of it: hashes are remembered by path."""
+    cache = Cache(tmp_path_factory.mktemp("converted"))
+    find_model(str(gguf_file), cache)
+    return cache.root
+
+
+FILES = ("config.json", "converted.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+         "tokenizer_config.json")  # fmt: skip
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_the_files_that_are_damaged_here_are_all_that_a_conversion_has(conversion_of: Path) -> None:
+    (folder,) = (one for one in (conversion_of / "models").iterdir() if one.is_dir())
+    assert sorted(contents(folder)) == sorted(FILES)
+
+
+@pytest.mark.parametrize("harm", [flipped, cut, Path.unlink])
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_conversion_is_said_set_aside_and_made_again(
+    gguf_file: Path, conversion_of: Path, tmp_path: Path, name: str, harm: Callable[[Path], None]
+) -> None:
+    shutil.copytree(conversion_of, tmp_path / "cache")
+    cache = Cache(tmp_path / "cache")
+    before = find_model(str(gguf_file), cache)
+    whole = contents(before.folder)
+    harm(before.folder / name)
+    harmed = contents(before.folder)
+    reporter = Remembering()
+    again = find_model(str(gguf_file), cache, reporter)
+    assert again == before
+    assert contents(again.folder) == whole
+    (said,) = (one for one in reporter.said if not one.startswith("Checking "))
+    assert said.startswith(f"Warning: the converted model in {before.folder} was damaged ({name} ")
+    assert said.endswith("; it is set aside and converted again.")
+    assert contents(before.folder.with_name(f"{before.folder.name}.damaged")) == harmed
+    reporter = Remembering()
+    assert find_model(str(gguf_file), cache, reporter) == before
+    assert (reporter.said, reporter.steps) == ([], [])  # once
+
+
+def test_another_conversion_under_this_name_is_damage(gguf_file: Path, cache: Cache) -> None:
+    folder = find_model(str(gguf_file), cache).folder
+    other = folder.rename(folder.with_name(f"{'ab' * 16}-1"))
+    shutil.copytree(other, folder)
+    find_model(str(gguf_file), cache)
+    assert kept(cache) == sorted([folder.name, other.name])
+    assert conversion.damage_of(other, lambda file: hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def test_conversion_of_an_earlier_version_is_made_again_once(gguf_file: Path, cache: Cache) -> None:
+    before = find_model(str(gguf_file), cache)
+    sha256 = hashlib.sha256(gguf_file.read_bytes()).hexdigest()
+    (before.folder / "converted.json").write_text(json.dumps({"gguf_sha256": sha256, "versions": {"torch": "2"}}))
+    reporter = Remembering()
+    assert find_model(str(gguf_file), cache, reporter) == before
+    assert reporter.steps == ["Converting the GGUF file, once"]
+    assert [one for one in reporter.said if one.startswith("The converted model in ")] == [
+        f"The converted model in {before.folder} is converted again, once: an earlier version converted it, which "
+        "kept no checksums."
+    ]
+    assert kept(cache) == [before.folder.name]  # what was sound, as far as one knows, is not kept twice
+    reporter = Remembering()
+    find_model(str(gguf_file), cache, reporter)
+    assert (reporter.said, reporter.steps) == ([], [])
+
+
+def test_earlier_conversion_stays_until_the_new_one_is_whole(
+    gguf_file: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_model(str(gguf_file), cache).folder
+    (folder / "converted.json").write_text('{"gguf_sha256": "x"}')
+    there = contents(folder)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(conversion, "_convert", fail)
+    with pytest.raises(KeyboardInterrupt):
+        find_model(str(gguf_file), cache)
+    assert contents(folder) == there
+    assert kept(cache) == [folder.name]
 
 
 @pytest.mark.parametrize("keep", [4, 100, -2000, -1])

@@ -5,15 +5,20 @@ The catalogue of those that cannot work is ``test_bad_inputs.py``.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from bad_inputs import World, make_world
+from bad_rows import HUGE, ROWS
 from conftest import Ended
+from linguabridge.ablation import settings as ablation_settings
+from linguabridge.study import stability
+from test_help import COMMANDS
 
 Run = Callable[..., Ended]
 
@@ -98,10 +103,61 @@ def test_a_huge_number_asks_for_all_there_is(recommended: Callable[..., dict[str
     assert 10 <= whole["check"]["n"] <= 120
 
 
+_MODEL = ("--model", "$model", "--device", "cpu")
+# Commands with options that take as much as there is, whatever the number, and seeds. Others, bad_rows.py has.
+ALL_THERE_IS = {
+    "recommend": ("en sw --candidates de,fr --lexicon $own", "--tokens --probes --check --seed"),
+    "spectrum": ("en sw de --samples 100", "--tokens --concepts --seed"),
+    "evaluate": (
+        "en:sw --candidates de,fr --lexicon $own --bridge de --arms recommended",
+        "--tokens --probes --limit --seed",
+    ),
+    "ablate": (
+        "en sw --contrast de --languages de,fr --lexicon $own --draws 2 --top-rate 0.1 --specific-rate 0.05",
+        "--tokens --words --text-tokens --seed",
+    ),
+    "study": ("en:sw --candidates de,fr,it,es --ways bits,hops --no-exact", "--tokens --words --probes --seed"),
+    "stability": ("en:sw --lexicon $own --other cldr", "--tokens --probes --seed"),
+}
+
+
+def numbers() -> set[tuple[str, str]]:
+    """Commands and their options that are whole numbers, from the command line itself."""
+    found = set()
+    for name, command in COMMANDS.items():
+        types = get_type_hints(inspect.unwrap(command.callback))
+        found |= {(name, one.opts[0]) for one in command.params if types.get(one.name) in (int, int | None)}
+    return found
+
+
+@pytest.mark.parametrize("huge", HUGE)
+def test_every_whole_number_may_be_huge_or_is_refused(huge: int) -> None:
+    taken = {(name, option) for name, (_, options) in ALL_THERE_IS.items() for option in options.split()}
+    refused = {(row.words[0], row.words[-2]) for row in ROWS if row.words[-1] == str(huge)}
+    assert len(numbers()) >= 25
+    assert taken | refused == numbers()
+    assert not taken & refused
+
+
+@pytest.mark.parametrize("huge", HUGE)
+@pytest.mark.parametrize("name", ALL_THERE_IS)
+def test_huge_numbers_ask_for_all_there_is(
+    name: str, huge: int, run: Run, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stability, "HALVINGS", 2)
+    monkeypatch.setattr(ablation_settings, "FEWEST_DRAWS", 2)
+    words, options = ALL_THERE_IS[name]
+    asked = [word for option in options.split() for word in (option, huge)]
+    ended = run(name, *map(world.fill, words.split()), *map(world.fill, _MODEL), *asked, "--json", "-")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)
+    assert f'"seed": {huge}' in ended.out or name == "stability"  # whose result does not tell its settings
+
+
 # Of one artefact alone, and of older formats: test_cache.py.
 @pytest.mark.parametrize("damage", ["cut", "replaced", "of another"])
 def test_a_damaged_cache_changes_no_result(
-    damage: str, recommended: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    damage: str, recommended: Callable[..., dict[str, Any]], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "my cache, ünïcode"
     monkeypatch.setenv("LINGUABRIDGE_CACHE", str(root))
@@ -118,6 +174,9 @@ def test_a_damaged_cache_changes_no_result(
                 "of another": contents[others[(number + 1) % len(others)]],
             }[damage]
         )
+    for words in (["list"], ["list", "--json", "-"], ["verify"], ["verify", "--json", "-"]):
+        ended = run("cache", *words)
+        assert (ended.code, ended.err) == (2 if words[0] == "verify" else 0, "")
     assert findings(recommended()) == plain
 
 

@@ -69,7 +69,18 @@ def test_files_of_versions_without_checksums_are_read(command: str, tmp_path: Pa
     assert read_runs(tmp_path)[0].kind == command
 
 
-@pytest.mark.parametrize("version", [2, 10**30, "1", None, True])
+@pytest.mark.parametrize("field", ["more", "version"])
+def test_however_deep_an_altered_result_is_nested_it_is_refused(field: str, tmp_path: Path) -> None:
+    # Reading and hashing reach the bottom of Python's stack at different depths.
+    for levels in range(700, 1001):
+        deep = "[" * levels + "]" * levels
+        text = f'{{"ranking": 1, "probes": 2, "sha256": "x", "{field}": {deep}}}'
+        (tmp_path / "recommend.json").write_text(text, "utf-8")
+        with pytest.raises(InputError):
+            read_runs(tmp_path)
+
+
+@pytest.mark.parametrize("version", [2, 10**30, "1", None, True, [], {}])
 def test_another_format_is_said(version: Any, tmp_path: Path) -> None:
     written(tmp_path, "recommend", {**sealed("recommend", body_of("recommend")), "version": version})
     with pytest.raises(InputError, match="this linguabridge reads up to 1"):

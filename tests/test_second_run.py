@@ -12,6 +12,7 @@ import pytest
 
 from conftest import Ended
 from linguabridge.study import stability
+from test_gguf import write_gguf
 from test_recommend import write_lexicon
 
 Run = Callable[..., Ended]
@@ -113,3 +114,14 @@ def test_second_run_imports_neither_torch_nor_transformers(
     if name == "spectrum":
         _, imported = again(["report", "related", "--out", "report.html"], tmp_path)
         assert imported == "imported:"
+
+
+def test_second_run_of_a_converted_model_imports_neither_though_it_compares_the_conversion(
+    run: Run, tmp_path: Path
+) -> None:
+    file = write_gguf(tmp_path / "tiny.gguf")
+    first = run("inspect", file)
+    assert first.code == 0, first.err
+    said, imported = again(["inspect", str(file)], tmp_path)
+    assert imported == "imported:"
+    assert said == first.out

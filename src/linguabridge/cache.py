@@ -15,6 +15,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -101,10 +102,16 @@ class Cache:
         except OSError as error:
             raise CacheError(f"The cache folder {self.root} cannot be read ({error.strerror}).") from error
         except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
-            for path in (data, manifest_path):
-                with contextlib.suppress(OSError):
-                    path.replace(path.with_name(path.name + ".damaged"))
-            _LOG.warning("%s was damaged; it is set aside and computed again.", manifest_path)
+            try:
+                for path in (data, manifest_path):
+                    set_aside(path)
+                _LOG.warning("%s was damaged; it is set aside and computed again.", manifest_path)
+            except OSError as error:
+                _LOG.warning(
+                    "%s is damaged and cannot be set aside (%s); it is passed over and computed again.",
+                    manifest_path,
+                    error.strerror,
+                )
             return None
 
     def put(self, kind: str, key: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> None:
@@ -235,6 +242,19 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file or folder, so that nothing takes it for whole; what was set aside before gives way.
+
+    Raises:
+        OSError: it cannot be renamed. One that is gone is no error.
+    """
+    aside = path.with_name(f"{path.name}.damaged")
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside)
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(aside)
 
 
 def digest(value: Any) -> str:

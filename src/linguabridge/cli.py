@@ -10,7 +10,6 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from linguabridge.commands.ablate import ablate
 from linguabridge.commands.ask import ask
@@ -27,7 +26,8 @@ from linguabridge.commands.spectrum import spectrum
 from linguabridge.commands.stability import stability
 from linguabridge.commands.study import study
 from linguabridge.commands.view import view
-from linguabridge.errors import LinguabridgeError
+from linguabridge.errors import LinguabridgeError, first_line
+from linguabridge.terminal import terminal
 
 app = typer.Typer(
     help="Which bridge language should my language model go through, and does it help?",
@@ -80,7 +80,10 @@ app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:
-    """Run the command line: one sentence and exit code 2 for what the user can mend, 130 after Ctrl-C."""
+    """Run the command line: one sentence and exit code 2 for what the user can mend, 130 after Ctrl-C.
+
+    What is left shows a traceback: it is a mistake of ours, and a report needs it.
+    """
     # Before torch is loaded: threads that spin while they wait for each other bring a machine shared with another torch
     # process to a crawl, ten times slower as measured.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -100,26 +103,47 @@ def main() -> None:
                 sys.stdout.flush()  # what cannot be written shows here, not when the interpreter ends
     except LinguabridgeError as error:
         _refuse(str(error))
+    except io.UnsupportedOperation:  # an OSError by descent, but a mistake of ours
+        raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EPIPE):
-            raise
         # The end of the interpreter would try once more to print what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(AttributeError, OSError):  # standard output that is closed, or no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.EPIPE:  # who read it, such as head, has read enough
             sys.exit(1)
-        what = error.filename or "What the command prints"
-        _refuse(f"{what} cannot be written ({error.strerror}); make room there, or write to another place.")
+        _refuse(str(LinguabridgeError(_said_by_the_system(error))))
+    except MemoryError as error:
+        why = f" ({first_line(error)})" if str(error) else ""
+        _refuse(
+            f"The machine's memory does not hold what this needs{why}: close other programs, ask for less (fewer "
+            "tokens, words or languages), take a smaller model, or run it on a machine with more."
+        )
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != 130:  # 130 is what typer makes of Ctrl-C
             raise
-        Console(stderr=True).print("Stopped; what was finished is kept, and the same command goes on from there.")
+        terminal(stderr=True).print("Stopped; what was finished is kept, and the same command goes on from there.")
         sys.exit(130)
+
+
+def _said_by_the_system(error: OSError) -> str:
+    """What the system refused, with the way out, as a sentence."""
+    what = os.fsdecode(error.filename) if error.filename and isinstance(error.filename, str | bytes) else None
+    why = error.strerror or first_line(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = what or "What the command prints"
+        return f"{what} cannot be written ({why}); make room there, or write to another place."
+    if what is not None:
+        return f"{what} cannot be read or written ({why}): make it so, or name another place; --debug tells more."
+    return (
+        f"The system refuses what this needs ({why}): see that disks and network are in order and try again; --debug "
+        "tells more."
+    )
 
 
 def _refuse(why: str) -> NoReturn:
     if _State.debug:
-        Console(stderr=True).print_exception()
-    Console(stderr=True).print(f"Error: {why}", style="red", highlight=False, markup=False, soft_wrap=True)
+        terminal(stderr=True).print_exception()
+    terminal(stderr=True).print(f"Error: {why}", style="red", highlight=False, soft_wrap=True)
     sys.exit(2)
 
 

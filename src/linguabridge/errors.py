@@ -41,3 +41,9 @@ class EndpointError(LinguabridgeError):
 
 class ClusterError(LinguabridgeError):
     """A Ray cluster that cannot be reached, has no room, or loses its workers."""
+
+
+def first_line(error: BaseException) -> str:
+    """The beginning of what another library's error says; its name where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

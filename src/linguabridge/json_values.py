@@ -108,10 +108,10 @@ def check_seal(path: Path, body: Mapping[str, Any], command: str) -> None:
     version, told = body.get("version", VERSION), body.get("sha256")
     if type(version) is not int or version > VERSION:
         raise InputError(
-            f"{path} has the format {str(version)[:20]}, and this linguabridge reads up to {VERSION}: install a newer "
+            f"{path} has the format {_shortly(version)}, and this linguabridge reads up to {VERSION}: install a newer "
             f"one, or write it again with linguabridge {command}."
         )
-    if isinstance(told, str) and told != digest({name: one for name, one in body.items() if name != "sha256"}):
+    if isinstance(told, str) and told != _digest({name: one for name, one in body.items() if name != "sha256"}):
         raise InputError(
             f"{path} was altered after it was written (its checksum is another): write it again with linguabridge "
             f"{command}."
@@ -156,6 +156,18 @@ def check_files(path: Path, sums: Mapping[str, Any], names: Sequence[str], comma
             raise InputError(
                 f"{file} is not the file that {path.name} beside it was written for; run linguabridge {command} again."
             )
+
+
+def _digest(body: Mapping[str, Any]) -> str | None:
+    """The digest of a body; None where it is deeper nested than anything that is written."""
+    try:
+        return digest(body)
+    except RecursionError:
+        return None
+
+
+def _shortly(value: Any) -> str:
+    return type(value).__name__ if isinstance(value, (list, dict)) else str(value)[:20]
 
 
 def write_json(file: Path, body: dict[str, Any]) -> None:

@@ -151,7 +151,7 @@ def _combined(files: list[Path], cache: Cache) -> str:
 def combined_sha256(by_name: Mapping[str, str]) -> str:
     """One hash for several files of a folder, from theirs by name; in the order of names."""
     lines = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(by_name.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()  # names of files need not be UTF-8
 
 
 def file_sha256(file: Path, cache: Cache) -> str:
@@ -162,24 +162,53 @@ def file_sha256(file: Path, cache: Cache) -> str:
     real = file.resolve()
     if real.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", real.name):
         return real.name
-    stat = real.stat()
-    entry = cache.root / "hashes" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.json"
-    state = [str(real), stat.st_size, stat.st_mtime_ns]
-    try:
-        remembered = json.loads(entry.read_text("utf-8"))
-        if remembered["state"] == state:
-            return str(remembered["sha256"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass  # nothing remembered, or nothing readable: hash again
+    status = real.stat()
+    known = remembered(_entry(real, cache))
+    if known is not None and known[:3] == (str(real), status.st_size, status.st_mtime_ns):
+        return known[3]
     try:
         with real.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{file} cannot be read ({error.strerror}).") from error
+    remember_sha256(real, status, sha256, cache)
+    return sha256
+
+
+def remember_sha256(file: Path, status: os.stat_result, sha256: str, cache: Cache) -> None:
+    """Remember the SHA-256 of a file's content.
+
+    Args:
+        file: without links on the way to it.
+        status: of the file before it was read.
+        sha256: of the content.
+        cache: where it is remembered.
+
+    Raises:
+        CacheError: the cache cannot be written.
+    """
+    entry = _entry(file, cache)
     with cache.writing():
         entry.parent.mkdir(parents=True, exist_ok=True)
+        state = [str(file), status.st_size, status.st_mtime_ns]
         write_atomically(entry, json.dumps({"state": state, "sha256": sha256}).encode())
-    return sha256
+
+
+def remembered(entry: Path) -> tuple[str, int, int, str] | None:
+    """Path, size, time of change and SHA-256 of a file, as an entry remembers them; None where it holds none."""
+    try:
+        body = json.loads(entry.read_text("utf-8"))
+        (path, size, changed), sha256 = body["state"], body["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    # JSON may hold anything in these places: half a character, an infinite size, lists in lists.
+    if [type(one) for one in (path, size, changed, sha256)] != [str, int, int, str]:
+        return None
+    return (path, size, changed, sha256) if re.fullmatch(r"[0-9a-f]{64}", sha256) else None
+
+
+def _entry(file: Path, cache: Cache) -> Path:
+    return cache.root / "hashes" / f"{hashlib.sha256(os.fsencode(file)).hexdigest()[:32]}.json"
 
 
 def _download(name: str, allow_pickle: bool) -> tuple[Path, str | None]:

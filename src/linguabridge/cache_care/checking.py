@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from linguabridge.cache import FORMAT, checksum, digest
+from linguabridge.cache import FORMAT, checksum, digest, set_aside
 from linguabridge.cache_care.clearing import Chosen, remove, remove_model
 from linguabridge.cache_care.contents import published, read_json
 from linguabridge.cache_care.kinds import DOWNLOADS, HASHES, MODELS, Contents, Item, Leftover
 from linguabridge.errors import CacheError
-from linguabridge.gguf import DONE
+from linguabridge.gguf import DONE, EARLIER, damage_of
+from linguabridge.model_files import remembered
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,9 @@ class Mended:
 
 
 def verify(contents: Contents, advance: Callable[[], None] = lambda: None) -> Checked:
-    """Check each thing: of results name, manifest and SHA-256; of models the format, and SHA-256 where remembered.
+    """Check each thing: of results name, manifest and SHA-256; of converted models every file's size and SHA-256.
+
+    Of models that versions without checksums converted: the format, and SHA-256 where remembered.
 
     Args:
         contents: of the cache.
@@ -69,16 +69,16 @@ def verify(contents: Contents, advance: Callable[[], None] = lambda: None) -> Ch
     """
     damaged: list[Damage] = []
     useless = [one for one in contents.leftovers if one.old]
-    remembered = {}
+    states = {}
     for one in contents.items:
-        if one.kind == HASHES and (state := _remembered(one.paths[0])):
-            remembered[state[0]] = state
+        if one.kind == HASHES and (state := remembered(one.paths[0])):
+            states[state[0]] = state
     for one in contents.items:
         try:
             if one.kind == HASHES:
                 if (why := _stale(one.paths[0])) is not None:
                     useless.append(Leftover(one.paths[0], why, one.size, one.written, HASHES, old=True))
-            elif (why := _damage(one, remembered)) and _damage(one, remembered):
+            elif (why := _damage(one, states)) and _damage(one, states):
                 damaged.append(Damage(one, why))  # also at a second look: a run may just have been writing it
         except FileNotFoundError:
             pass  # another process has just removed it
@@ -101,8 +101,7 @@ def mend(found: Checked) -> Mended:
                 one.paths[0].unlink(missing_ok=True)
             else:
                 for path in one.paths:
-                    with contextlib.suppress(FileNotFoundError):
-                        path.replace(path.with_name(path.name + ".damaged"))
+                    set_aside(path)
         except OSError as error:
             why = error.strerror or type(error).__name__
         if why:
@@ -113,10 +112,10 @@ def mend(found: Checked) -> Mended:
     return Mended(mended, gone.removed, gone.size, (*stayed, *gone.stayed))
 
 
-def _damage(one: Item, remembered: Mapping[str, tuple[str, int, int, str]]) -> str | None:
+def _damage(one: Item, states: Mapping[str, tuple[str, int, int, str]]) -> str | None:
     """What is wrong with a thing; None where nothing is."""
     if one.kind == MODELS:
-        return _damage_of_model(one.paths[0], remembered)
+        return _damage_of_model(one.paths[0], states)
     if one.kind in DOWNLOADS:
         as_published = _sha256(one.paths[0]) == published(one.kind)[one.paths[0].name]
         return None if as_published else "it is not the file that was published"
@@ -130,13 +129,20 @@ def _damage_of_result(one: Item) -> str | None:
         return "its manifest is no JSON object" if path.exists() else None
     if not {"kind", "key", "facts", "sha256"} <= manifest.keys() or not isinstance(manifest["key"], dict):
         return "its manifest lacks what a manifest has"
+    if not isinstance(manifest["kind"], str):
+        return "its manifest names no kind"
     if manifest["kind"] != one.kind:
         return f"its manifest says that it is of the kind {manifest['kind']}"
-    if path.stem not in (digest({"format": number, **manifest["key"]})[:32] for number in range(1, FORMAT + 1)):
-        return "its manifest's key is not the one it is filed under"
-    if "format" in manifest and manifest.get("checksum") != _checksum(manifest):  # formats before 2 had none
+    try:
+        names = [digest({"format": number, **manifest["key"]})[:32] for number in range(1, FORMAT + 1)]
+        sealed = "format" not in manifest or manifest.get("checksum") == checksum(manifest)  # formats before 2 had none
+    except RecursionError:  # deeper than anything that is written
         return "its manifest is not what was written (checksum)"
-    if "format" not in manifest and path.stem == digest({"format": FORMAT, **manifest["key"]})[:32]:
+    if path.stem not in names:
+        return "its manifest's key is not the one it is filed under"
+    if not sealed:
+        return "its manifest is not what was written (checksum)"
+    if "format" not in manifest and path.stem == names[-1]:
         return "its manifest lacks what a manifest has"
     if manifest["sha256"] is None:
         return None
@@ -146,16 +152,11 @@ def _damage_of_result(one: Item) -> str | None:
     return None if _is_safetensors(arrays) else "its arrays are no safetensors"
 
 
-def _checksum(manifest: Mapping[str, Any]) -> str | None:
-    try:
-        return checksum(manifest)
-    except RecursionError:
-        return None
-
-
-def _damage_of_model(folder: Path, remembered: Mapping[str, tuple[str, int, int, str]]) -> str | None:
+def _damage_of_model(folder: Path, states: Mapping[str, tuple[str, int, int, str]]) -> str | None:
     if not folder.is_dir():
         return None
+    if (why := damage_of(folder, _sha256)) != EARLIER:
+        return why
     for name in (DONE, "config.json"):
         if read_json(folder / name) is None:
             return f"{name} is missing or no JSON object"
@@ -166,7 +167,7 @@ def _damage_of_model(folder: Path, remembered: Mapping[str, tuple[str, int, int,
         if not _is_safetensors(file):
             return f"{file.name} is truncated or no safetensors"
     for file in sorted(folder.iterdir()):
-        state, status = remembered.get(str(file)), file.stat()
+        state, status = states.get(str(file)), file.stat()
         if state and state[1:3] == (status.st_size, status.st_mtime_ns) and _sha256(file) != state[3]:
             return f"{file.name} is not what was written (SHA-256)"
     return None
@@ -181,24 +182,14 @@ def _is_safetensors(file: Path) -> bool:
         return False
 
 
-def _remembered(entry: Path) -> tuple[str, int, int, str] | None:
-    """Path, size, time of change and SHA-256 of a file, as remembered; None where that cannot be read."""
-    try:
-        body: Any = json.loads(entry.read_text("utf-8"))
-        (path, size, changed), sha256 = body["state"], body["sha256"]
-        return str(path), int(size), int(changed), str(sha256)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _stale(entry: Path) -> str | None:
     """Why a remembered hash is of no use; None where it is of use."""
-    state = _remembered(entry)
+    state = remembered(entry)
     if state is None:
         return "no remembered hash"
     try:
         status = Path(state[0]).stat()
-    except OSError:
+    except (OSError, ValueError):  # a path that no file can have
         return "hash of a file that is gone"
     return None if state[1:3] == (status.st_size, status.st_mtime_ns) else "hash of a file that was changed"
 

@@ -28,6 +28,7 @@ _MANIFEST = re.compile(r"[0-9a-f]{32}\.json")
 _ARRAYS = re.compile(r"[0-9a-f]{32}\.safetensors")
 _SET_ASIDE = re.compile(r"[0-9a-f]{32}\.(?:json|safetensors)\.damaged")
 _MODEL = re.compile(r"[0-9a-f]{32}-\d+")
+_MODEL_ASIDE = re.compile(r"[0-9a-f]{32}-\d+\.damaged")
 _LOCK = re.compile(r"[0-9a-f]{32}-\d+\.lock")
 _TEMPORARY = re.compile(r"\.writing-\w+")
 _DOWNLOADING = re.compile(r"tmp\w{8}")  # pooch downloads into such a neighbour
@@ -58,7 +59,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
     """A JSON object from a file; None where the file holds none, or is gone."""
     try:
         body = json.loads(file.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):  # UnicodeDecodeError is a ValueError
+    except (FileNotFoundError, ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
     return body if isinstance(body, dict) else None
 
@@ -164,6 +165,8 @@ def _look_at_models(found: _Found, folder: Path) -> None:
             found.items[-1] = replace(found.items[-1], size=folder_size(path))
         elif _is_folder(entry) and entry.name.startswith(CONVERTING):
             found.leave(path, "unfinished conversion", MODELS)
+        elif _is_folder(entry) and _MODEL_ASIDE.fullmatch(entry.name):
+            found.leave(path, "set aside as damaged", MODELS, old=True)
         elif not (_is_file(entry) and _LOCK.fullmatch(entry.name)):  # locks stay: a process may wait at one
             found.foreign.append(path)
 

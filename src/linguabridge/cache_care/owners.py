@@ -6,7 +6,6 @@ and the remembered hashes of files tell folders; both name all the other results
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 
 from linguabridge import embedded
 from linguabridge.cache_care.kinds import HASHES, MODELS, Item
-from linguabridge.model_files import combined_sha256
+from linguabridge.model_files import combined_sha256, remembered
 
 
 def owner(manifest: Mapping[str, Any] | None) -> dict[str, str]:
@@ -23,9 +22,10 @@ def owner(manifest: Mapping[str, Any] | None) -> dict[str, str]:
     key, facts = ((manifest or {}).get(part) for part in ("key", "facts"))
     if not isinstance(key, dict):
         return {}
-    if isinstance(key.get("endpoint"), str):
-        return {"model": f"{key.get('model')} at {key['endpoint']}"}
-    of = key["model"] if isinstance(key.get("model"), dict) else key  # some need a model's tokenizer alone
+    endpoint, model = key.get("endpoint"), key.get("model")
+    if isinstance(endpoint, str) and isinstance(model, str):
+        return {"model": f"{model} at {endpoint}"}
+    of = model if isinstance(model, dict) else key  # some need a model's tokenizer alone
     name = facts.get("model") if isinstance(facts, dict) else None
     told = {"model": name, "weights": of.get("weights"), "tokenizer": of.get("tokenizer")}
     return {field: value for field, value in told.items() if isinstance(value, str)}
@@ -57,15 +57,10 @@ def _is_default(folder: Path) -> bool:
     return folder.name.startswith(embedded.SHA256[:32])
 
 
-def _weights_by_folder(remembered: Iterable[Path]) -> dict[Path, str]:
+def _weights_by_folder(entries: Iterable[Path]) -> dict[Path, str]:
     """What :func:`linguabridge.model_files.identify` calls a folder's weights, from remembered SHA-256 of files."""
     folders: dict[Path, dict[str, str]] = defaultdict(dict)
-    for entry in remembered:
-        try:
-            body = json.loads(entry.read_text("utf-8"))
-            file, sha256 = Path(body["state"][0]), str(body["sha256"])
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            continue
-        if file.suffix == ".safetensors":
+    for path, _, _, sha256 in filter(None, map(remembered, entries)):
+        if (file := Path(path)).suffix == ".safetensors":
             folders[file.parent][file.name] = sha256
     return {folder: combined_sha256(files) for folder, files in folders.items()}

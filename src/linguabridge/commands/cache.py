@@ -120,14 +120,17 @@ def clear_cache(
 def verify_cache(
     mend: Annotated[
         bool,
-        typer.Option("--mend", help="Set damaged results aside, and remove what is damaged otherwise or of no use."),
+        typer.Option(
+            "--mend", help="Set damaged results aside, and remove damaged models and downloads, and what is of no use."
+        ),
     ] = False,
     json_file: Json = None,
 ) -> None:
     """Check that everything kept between runs is as it was written: checksums, formats, and what killed runs left.
 
     The exit code is 2 where something is damaged and was not mended. A run that comes upon a damaged result computes
-    it anew by itself; a damaged model it does not notice.
+    it anew by itself, and converts a model again whose files have another size or time than they were written with.
+    Damage that shows in neither, as a failing disk does it to a model, only this command finds: it reads all of them.
     """
     from linguabridge.cache_care.checking import mend as mend_it
     from linguabridge.cache_care.checking import verify
