@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from linguabridge import permutation
+from linguabridge.cache import Cache
 from linguabridge.errors import InputError
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.permutation import alike, permutation_p, residual_ranks
@@ -233,3 +235,70 @@ def test_bad_input_is_named() -> None:
     few = planted.values[:, :7]
     with pytest.raises(InputError, match="7 probes are too few"):
         permutation_p(few, planted.rows, planted.shared, planted.bridges, planted.window)
+
+
+def test_blocks_at_their_borders() -> None:
+    def sizes(given: list[float], size: int) -> list[int]:
+        blocks = alike(np.array(given), size)
+        assert sorted(np.concatenate(blocks)) == list(range(len(given)))
+        return [len(block) for block in blocks]
+
+    # Exactly half share theirs with exactly as many as it takes: each number is a block.
+    assert sizes([1, 1, 1, 2, 3, 4], 3) == [3, 1, 1, 1]
+    # One fewer than half: neighbours join, the first block and the last as small as may be.
+    assert sizes([1, 1, 1, 2, 3, 4, 5], 3) == [3, 4]
+    assert sizes([1, 2, 3, 4, 5, 6], 3) == [3, 3]
+    assert sizes([1, 2, 3, 4, 5], 3) == [5]
+    # A third share theirs.
+    assert sizes([1, 1, 1, 2, 3, 4, 5, 6, 7], 3) == [3, 3, 3]
+    assert sizes([1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8], 4) == [4, 7]
+
+
+def test_the_seed_decides_and_is_zero_unless_given() -> None:
+    planted = planted_activations(MIXED, 3)
+    found = [
+        {code: one.p for code, one in p_of(planted, permutations=50, **some).items()} for some in ({}, {"seed": 0})
+    ]
+    assert found[0] == found[1]
+    others = [p_of(planted, permutations=50, seed=seed) for seed in (1, 2, 3)]
+    assert any({code: one.p for code, one in other.items()} != found[0] for other in others)
+
+
+def test_too_few_probes_are_told_how_many_it_takes() -> None:
+    planted = planted_activations(MIXED, 0)
+    with pytest.raises(InputError, match=r"^7 probes are too few for permutations; at least 8 are needed\.$"):
+        permutation_p(planted.values[:, :7], planted.rows, planted.shared, planted.bridges, planted.window)
+
+
+def test_what_is_kept_is_found_by_all_that_it_depends_on(tmp_path: Path) -> None:
+    planted, cache = planted_activations(MIXED, 0), Cache(tmp_path)
+    some = {code: one for code, one in planted.bridges.items() if code != "b"}
+    numbers = np.arange(planted.values.shape[1]) % 5.0
+    base = {
+        "values": planted.values,
+        "rows": planted.rows,
+        "shared": planted.shared,
+        "bridges": planted.bridges,
+        "window": planted.window,
+        "given": None,
+        "permutations": 50,
+        "seed": 0,
+    }
+    changes = [
+        {},
+        {"values": planted.values[:, ::-1] ** 3},
+        {"shared": planted.bridges["a"], "bridges": {"a": planted.shared, **some}},
+        {"bridges": some},
+        {"bridges": {"a": planted.bridges["b"], "b": planted.bridges["a"], "c": planted.bridges["c"]}},
+        {"window": range(2)},
+        {"window": range(1, 2)},
+        {"given": numbers},
+        {"given": numbers[::-1].copy()},
+        {"permutations": 60},
+        {"seed": 4},
+    ]
+    asked = [{**base, **change} for change in changes]
+    alone = [permutation_p(**one) for one in asked]  # type: ignore[arg-type]
+    for _ in range(2):  # computed, then found
+        assert [permutation_p(**one, cache=cache) for one in asked] == alone  # type: ignore[arg-type]
+    assert len(list(tmp_path.rglob("*.json"))) == len(changes)
