@@ -7,6 +7,7 @@ import heapq
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -600,6 +601,29 @@ def test_cluster_that_does_not_answer_is_said_soon(address: str, monkeypatch: py
     with pytest.raises(ClusterError, match=f"No Ray cluster answers {where}: start one with `ray start --head`"):
         connected(ClusterOptions(address))
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("auto", [False, True])
+def test_cluster_that_lets_nobody_in_is_told_from_none(monkeypatch: pytest.MonkeyPatch, *, auto: bool) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", mock.Mock(side_effect=ConnectionError))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        if auto:
+            monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(ClusterError, match=f"The Ray cluster at {address} does not let this process in: .*token"):
+            connected(ClusterOptions("auto" if auto else address))
+
+
+def test_cluster_that_does_not_let_in_is_asked_once(tiny_model: Folder, tmp_path: Path) -> None:
+    lazy = opened(tiny_model("llama"), Cache(tmp_path), ClusterOptions("127.0.0.1:9", 2, 0))
+    asked = Measurements(lazy, Cache(tmp_path))
+    there = mock.Mock(side_effect=ClusterError("Not let in."))
+    with mock.patch.object(workers_module, "device_there", there), pytest.raises(ClusterError, match=r"Not let in\."):
+        asked.each("Texts", range(4), lambda one, _: one.profile(long_text(20), max_tokens=100))
+    there.assert_called_once()
 
 
 def test_local_cluster_that_is_not_on_the_loopback_is_ended() -> None:
