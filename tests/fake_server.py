@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +21,10 @@ Replies = Callable[[str, dict[str, Any]], Reply]
 
 @dataclass
 class Fake:
-    """A server. ``reply`` gets the route and the request; what it returns is sent (text and bytes as it is)."""
+    """A server. ``reply`` gets the route and the request; what it returns is sent (text and bytes as it is).
+
+    An iterator's bytes are sent one after the other, for as long as it gives some.
+    """
 
     reply: Replies
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -57,15 +60,23 @@ def servers() -> Iterator[Callable[[Replies], Fake]]:
                 finally:
                     with fake.lock:
                         fake.at_once -= 1
+                if isinstance(content, Iterator):
+                    self.send(status, {"Content-Length": str(10**9)}, content)
+                    return
                 sent = content.encode() if isinstance(content, str) else content
                 sent = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
-                headers = {"Content-Length": str(len(sent)), **(more[0] if more else {})}
+                self.send(status, {"Content-Length": str(len(sent)), **(more[0] if more else {})}, [sent])
+
+            def send(self, status: int, headers: dict[str, str], pieces: Iterable[bytes]) -> None:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(sent)
-                if int(headers["Content-Length"]) != len(sent):
+                size = 0
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    size += len(piece)
+                if int(headers["Content-Length"]) != size:
                     self.close_connection = True
 
             def do_GET(self) -> None:

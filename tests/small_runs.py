@@ -7,17 +7,23 @@ instead of six, and a moment drawn over its length falls into what it computes a
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import multiprocessing
 import multiprocessing.process
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
 
 from test_recommend import write_lexicon
 
@@ -43,6 +49,8 @@ RESULTS = {
     "ablate": ("ablation.json",),
     "stability": ("stability.json",),
 }
+
+CANNOT = 77  # exit code of a process that may not do what a test needs: mount a disk, give up root's privileges
 
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(
@@ -93,7 +101,7 @@ class Running:
 
     @property
     def said(self) -> str:
-        return (self.folder / "log").read_text("utf-8") if (self.folder / "log").exists() else ""
+        return log(self.folder)
 
     def send(self, number: signal.Signals) -> None:
         assert self.process.pid is not None
@@ -127,6 +135,65 @@ def _in_folder(folder: Path, cache: Path, function: Callable[..., None], *argume
     os.dup2(log, 1)
     os.dup2(log, 2)
     function(*arguments)
+
+
+def bound_by_permissions(words: list[str]) -> None:
+    """The same, bound by the permissions of files, which root is not; CANNOT where root cannot be."""
+    if os.geteuid() == 0:
+        try:
+            _obey_permissions()
+        except (AttributeError, OSError):
+            raise SystemExit(CANNOT) from None
+    command(words)
+
+
+def _obey_permissions() -> None:
+    """Give up, for good, what lets this process of root's read and write whatever it likes (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, of this process
+    held = (ctypes.c_uint32 * 6)()  # what is effective, permitted and inheritable; bits 0 to 31, then the others
+    if libc.capget(header, held) == 0:
+        for which in range(3):
+            held[which] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        if libc.capset(header, held) == 0:
+            return
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+# Ctrl-C works in it also where the tests run in the background and it is ignored.
+_WITH_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from linguabridge.__main__ import main; main()"
+)
+
+
+def own_process(
+    words: list[str], folder: Path, cache: Path, *, new_group: bool = False, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start a command in a process that is none of the server's, as a user does; what it says is :func:`log`.
+
+    Args:
+        words: the command's.
+        folder: where it runs.
+        cache: of this run.
+        new_group: in a group of processes of its own, as a shell starts it: Ctrl-C goes to the whole group.
+        environment: more of it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log").open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-c", _WITH_CTRL_C, *words],
+            cwd=folder,
+            env={**os.environ, "LINGUABRIDGE_CACHE": str(cache), "COLUMNS": "120", **environment},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=new_group,
+        )
+
+
+def log(folder: Path) -> str:
+    """What a command said that runs in a folder."""
+    return (folder / "log").read_text("utf-8") if (folder / "log").exists() else ""
 
 
 def command(words: list[str]) -> None:
@@ -165,6 +232,30 @@ def results(name: str, folder: Path) -> dict[str, bytes]:
     """Those of a command's result files that are there."""
     files = [folder / "out" / one for one in RESULTS[name]]
     return {file.name: file.read_bytes() for file in files if file.exists()}
+
+
+def assert_nearly(found: Any, expected: Any, tolerance: float) -> None:
+    """The same values as JSON or a table holds them, numbers within a tolerance, absolute or relative."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert_nearly(found[name], value, tolerance)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, value in zip(found, expected, strict=True):
+            assert_nearly(one, value, tolerance)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=tolerance, abs=tolerance, nan_ok=True)
+    else:
+        assert found == expected
+
+
+def found_in(file: Path) -> Any:
+    """What a result file holds, but for the command that made it and a checksum over all of it."""
+    if file.suffix == ".parquet":
+        return pq.read_table(file).to_pylist()
+    body = json.loads(file.read_text("utf-8"))
+    return {name: value for name, value in body.items() if name not in ("command", "sha256")}
 
 
 def kept(cache: Path) -> dict[str, object]:

@@ -7,11 +7,13 @@ import heapq
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -22,6 +24,7 @@ import torch
 import tiny
 from conftest import Ended
 from linguabridge import memory
+from linguabridge import model as model_module
 from linguabridge.batches import batches, window
 from linguabridge.cache import Cache
 from linguabridge.cache_care.checking import verify
@@ -36,6 +39,7 @@ from linguabridge.errors import ClusterError, InputError, ModelError
 from linguabridge.languages import parse
 from linguabridge.measure import Measurements
 from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
+from linguabridge.model_files import ModelFiles
 from linguabridge.neurons import NeuronSet
 from linguabridge.parts import shares_each
 from linguabridge.profile import summed
@@ -43,11 +47,12 @@ from linguabridge.progress import Reporter
 from linguabridge.prompts import WORD
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
-from linguabridge.study import policies, regret
+from linguabridge.study import policies, regret, stability
 from linguabridge.study.settings import StudySettings
 from linguabridge.study.study import study
 from linguabridge.texts import Text, load_text
 from linguabridge.threads import in_threads
+from small_runs import Small, assert_nearly, found_in
 from test_recommend import write_lexicon
 
 Folder = Callable[[str], Path]
@@ -427,6 +432,65 @@ def test_study_on_workers_is_the_same(
             np.testing.assert_allclose(scores, other.scores[way], rtol=1e-4, atol=1e-5)
 
 
+def commands(model: Path, folder: Path) -> dict[str, list[str]]:
+    """What is asked of a tiny model in the commands whose work no other test spreads."""
+    job = Small(model, write_lexicon(folder / "own.tsv", rows=300, languages="en sw de fr es"))
+    # Of stability fewer probes than are cut: its ranks tell numbers apart that differ by less than 1e-7.
+    few = ["--lexicon", str(job.lexicon), "--other", "cldr", "--tokens", "300", "--probes", "60"]
+    of_model = ["--model", str(model), "--device", "cpu", "--dtype", "float32"]
+    return {
+        "evaluate": [*job.words("evaluate"), "--probes", "80"],  # so many that they are cut
+        "spectrum": [*job.words("spectrum"), "--concepts", "80"],
+        "stability": ["stability", "en:sw", *few, *of_model, "--json", "found.json"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "results"),
+    [
+        ("evaluate", ["out/summary.json", "out/items.parquet"]),
+        ("spectrum", ["out/spectrum.json", "out/pairs.parquet"]),
+        ("stability", ["found.json"]),
+    ],
+)
+def test_commands_on_workers_find_the_same(
+    name: str,
+    results: list[str],
+    clustered: LazyModel,
+    tiny_model: Folder,
+    run: Callable[..., Ended],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = commands(tiny_model("llama"), tmp_path)[name]
+    monkeypatch.setattr(stability, "HALVINGS", 5)
+
+    def found(where: str, *more: str) -> list[Any]:
+        folder = tmp_path / where
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("LINGUABRIDGE_CACHE", str(folder / "cache"))
+        ended = run(*words, *more)
+        assert ended.code == 0, ended.err
+        return [found_in(folder / one) for one in results]
+
+    alone = found("alone")
+    started: list[ClusterOptions] = []
+
+    def lent(files: ModelFiles, options: ModelOptions, cluster: ClusterOptions, **_: object) -> Workers:
+        """The workers that are there already: they hold all cores, and load the same model in the same way."""
+        assert files.identity == clustered.files.identity
+        assert options == ModelOptions("cpu", "float32")
+        started.append(cluster)
+        return clustered.workers
+
+    monkeypatch.setattr(workers_module, "start_workers", lent)
+    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("the model was loaded here"))
+    spread = found("spread", "--ray", "local", "--workers", "2", "--gpus-per-worker", "0")
+    assert started == [ClusterOptions("local", 2, 0.0)]
+    assert_nearly(spread, alone, 1e-5)
+
+
 def test_what_a_running_cluster_computes_with_is_asked_there(clustered: LazyModel) -> None:
     given = {"cache": clustered.cache, "reporter": Reporter()}
     running = ClusterOptions("auto")  # this process is connected already
@@ -541,6 +605,29 @@ def test_cluster_that_does_not_answer_is_said_soon(address: str, monkeypatch: py
     with pytest.raises(ClusterError, match=f"No Ray cluster answers {where}: start one with `ray start --head`"):
         connected(ClusterOptions(address))
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("auto", [False, True])
+def test_cluster_that_lets_nobody_in_is_told_from_none(monkeypatch: pytest.MonkeyPatch, *, auto: bool) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", mock.Mock(side_effect=ConnectionError))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        if auto:
+            monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(ClusterError, match=f"The Ray cluster at {address} does not let this process in: .*token"):
+            connected(ClusterOptions("auto" if auto else address))
+
+
+def test_cluster_that_does_not_let_in_is_asked_once(tiny_model: Folder, tmp_path: Path) -> None:
+    lazy = opened(tiny_model("llama"), Cache(tmp_path), ClusterOptions("127.0.0.1:9", 2, 0))
+    asked = Measurements(lazy, Cache(tmp_path))
+    there = mock.Mock(side_effect=ClusterError("Not let in."))
+    with mock.patch.object(workers_module, "device_there", there), pytest.raises(ClusterError, match=r"Not let in\."):
+        asked.each("Texts", range(4), lambda one, _: one.profile(long_text(20), max_tokens=100))
+    there.assert_called_once()
 
 
 def test_local_cluster_that_is_not_on_the_loopback_is_ended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForCausalLM
 
 import tiny
+from linguabridge import collect
 from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.errors import ModelError
@@ -21,6 +24,7 @@ from linguabridge.model import LanguageModel, ModelOptions, load_model, open_mod
 from linguabridge.model_files import find_model
 from linguabridge.neurons import NeuronSet
 from linguabridge.probing import probe_matrix
+from linguabridge.taps import Part
 
 Folder = Callable[[str], Path]
 MAP = ModelOptions("map", "float32")
@@ -77,6 +81,72 @@ def test_a_spread_model_computes_the_same(
     np.testing.assert_allclose(
         probe_matrix(model, PROMPTS, neurons), probe_matrix(whole, PROMPTS, neurons), rtol=1e-4, atol=1e-4
     )
+
+
+class Moves(TorchFunctionMode):
+    """Notes what is added up on the device without data ("meta"), and what is fetched from there, which are zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = 0
+        self.fetched: list[tuple[int, ...]] = []
+        self.added_when_fetched: list[int] = []
+
+    def __torch_function__(self, function: Any, _: Any, arguments: Any = (), options: Any = None) -> Any:
+        name = getattr(function, "__name__", "")
+        if name in ("__iadd__", "add_") and arguments[0].is_meta:
+            assert arguments[1].is_meta
+            self.added += 1
+        if name == "cpu" and arguments[0].is_meta:
+            self.fetched.append(tuple(arguments[0].shape))
+            self.added_when_fetched.append(self.added)
+            return torch.zeros(arguments[0].shape, dtype=arguments[0].dtype)
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize("family", ["llama", "mixtral"])
+def test_sums_stay_on_the_device_of_their_layer_until_the_end(
+    tiny_loaded: Callable[[str], LanguageModel], monkeypatch: pytest.MonkeyPatch, family: str
+) -> None:
+    # Of a machine with one device, the one without data stands in for a second GPU: values of two layers come there.
+    model, there = tiny_loaded(family), (1, 2)
+    monkeypatch.setattr(collect, "token_budget", lambda _: 64)
+    whole = profile_text(model, tiny.LINES * 3)
+    real_record, real_batches, batches = collect.record, collect.batches, 0
+
+    def record(model: Any, taps: Any, read: Any) -> Any:
+        def moved(part: Part, values: torch.Tensor) -> None:
+            if part.layer in there:
+                tokens = part.tokens if part.tokens is None else part.tokens.to("meta")
+                part, values = dataclasses.replace(part, tokens=tokens), values.to("meta")
+            read(part, values)
+
+        return real_record(model, taps, moved)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal batches
+        for one in real_batches(*arguments, **options):
+            batches += 1
+            yield one
+
+    monkeypatch.setattr(collect, "record", record)
+    monkeypatch.setattr(collect, "batches", counted)
+    with Moves() as moves:
+        spread = profile_text(model, tiny.LINES * 3)
+    assert batches > 2
+    # Three sums of each layer: of counts, of values, of the tokens that came.
+    if family == "llama":
+        assert moves.added == 3 * len(there) * batches
+    width = model.space.widths[1]
+    expected = [(1, width)] * (2 * len(there))
+    if model.space.experts:
+        expected += [(1, len(model.space.spans[1]))] * len(there)
+    assert sorted(moves.fetched) == sorted(expected)  # each of them once…
+    assert set(moves.added_when_fetched) == {moves.added}  # …when all has been added
+    layer_of = np.repeat(np.arange(model.space.n_layers), model.space.widths)
+    here = ~np.isin(layer_of, there)
+    np.testing.assert_array_equal(spread.positive[here], whole.positive[here])
+    np.testing.assert_array_equal(spread.total[here], whole.total[here])
 
 
 def test_a_spread_model_that_computes_nonsense_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

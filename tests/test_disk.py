@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 import mounts
-from small_runs import COMMANDS, Small, Undisturbed, command, forked, kept, results
+from small_runs import CANNOT, COMMANDS, Small, Undisturbed, command, forked, kept, results
 from test_gguf import write_gguf
-
-CANNOT = 77  # exit code of a process that may not mount
 
 
 def on_small_disks(words: list[str], disk: Path, sizes: list[int]) -> None:

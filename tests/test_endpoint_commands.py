@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,12 @@ from typing import Any
 
 import pytest
 
+import small_runs
 from conftest import Ended
 from fake_server import Reply, models, plain
 from linguabridge.engines import endpoint
 from linguabridge.engines.server import is_private
+from linguabridge.progress import read_progress
 from test_recommend import write_lexicon
 
 pytest.importorskip("openai", reason="pip install 'linguabridge[endpoint]'")
@@ -79,6 +83,57 @@ def test_a_server_that_fails_is_one_sentence(
     assert "Traceback" not in ended.err
     assert KEY not in ended.err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_ctrl_c_ends_within_two_seconds_and_the_same_command_goes_on(
+    run: Run, start: Any, words: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, released = threading.Event(), threading.Event()
+
+    def slow_hop(route: str, body: dict[str, Any]) -> Reply:
+        if "Deutsch" in str(body.get("prompt")) and not released.is_set():
+            held.set()
+            released.wait(60)
+        return plain(route, body)
+
+    fake = start(slow_hop)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    asked = [*words["evaluate"], "--endpoint", fake.url, "--endpoint-model", "m"]
+    folder, cache = tmp_path / "stopped", tmp_path / "cache"
+
+    def direct() -> list[str]:
+        return [one for one in fake.questions() if "Kiswahili" in one and "Deutsch" not in one]
+
+    process = small_runs.own_process(asked, folder, cache)
+    try:
+        assert held.wait(60), small_runs.log(folder)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        code = process.wait(20)
+        took = time.monotonic() - began
+    finally:
+        released.set()
+        process.kill()
+        process.wait()
+    said = small_runs.log(folder)
+    assert code == 130, said
+    assert took < 2
+    assert said.endswith("Stopped; what was finished is kept, and the same command goes on from there.\n")
+    assert "Traceback" not in said
+    progress = read_progress(folder / "evaluation")
+    assert progress is not None
+    assert progress.state == "stopped"
+    assert direct()
+
+    fake.seen.clear()
+    again = small_runs.own_process(asked, folder, cache)
+    assert again.wait(60) == 0, small_runs.log(folder)
+    assert not direct()  # they were answered before it was stopped
+    monkeypatch.setenv("LINGUABRIDGE_CACHE", str(tmp_path / "another"))
+    ended = run(*asked, "--out", tmp_path / "undisturbed")
+    assert ended.code == 0, ended.err
+    for name in small_runs.RESULTS["evaluate"]:
+        assert (folder / "evaluation" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
 
 def test_the_key_stands_in_no_file_and_nothing_that_is_said(

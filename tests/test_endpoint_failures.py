@@ -7,7 +7,9 @@ import importlib
 import json
 import socket
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 
 from fake_server import ENDING, Reply, completion, connect, failing_first, plain
 from linguabridge.cache import Cache
-from linguabridge.engines import answer_size
+from linguabridge.engines import answer_size, server
 from linguabridge.engines.endpoint import open_endpoint
 from linguabridge.errors import EndpointError, InputError
 from linguabridge.prompts import Prompt
@@ -111,6 +113,37 @@ def test_a_server_that_is_slow(start: Any, cache: Cache) -> None:
     engine = connect(start(reply), cache, timeout=0.2, max_retries=0)
     with pytest.raises(EndpointError, match=r"did not answer within 0.2 s \(1 tries\)"):
         engine.answers("x", [Prompt("fail")], ENDING)
+
+
+def test_a_server_that_trickles_for_ever_is_left(start: Any, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("PATIENCE", 1), ("_LONGEST_PAUSE", 0.0)):  # so that it is over soon
+        monkeypatch.setattr(server, name, value)
+    ended = threading.Event()
+
+    def bytes_now_and_then() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b" "  # what stands before JSON without harm
+                time.sleep(0.05)
+        finally:
+            ended.set()
+
+    fake = start(lambda route, body: (200, bytes_now_and_then()) if "fail" in str(body) else plain(route, body))
+    engine = connect(fake, cache, timeout=1.5, max_retries=1)
+    began = time.monotonic()
+    with pytest.raises(EndpointError, match=rf"^{fake.url} has not come to the end of an answer within 3 s, though"):
+        engine.answers("x", [Prompt("fail word")], ENDING)
+    assert 3 <= time.monotonic() - began < 10
+    assert fake.questions().count("fail word") == 1
+    assert ended.wait(10)  # nobody reads on
+
+
+@pytest.mark.parametrize(("timeout", "max_retries"), [(120, 4), (1, 0), (5, 30)])
+def test_silence_in_every_try_is_no_trickle(timeout: float, max_retries: int) -> None:
+    asked = server.Server("http://a/v1", "m", False, "", "KEY", timeout, max_retries, 1)
+    tries = max_retries + 1
+    assert asked.limit >= tries * timeout + max_retries * 120
+    assert asked.limit >= 10 * timeout
 
 
 def test_no_server(cache: Cache) -> None:

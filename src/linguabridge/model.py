@@ -278,7 +278,7 @@ class LazyModel:
         self.cache = cache
         self._load = load
         self._reporter = reporter
-        self._starting = threading.Lock()
+        self._starting, self._asking = threading.Lock(), threading.Lock()
         self._stopping = threading.Event()
         self._workers: Workers | None = None
         self._failed: LinguabridgeError | None = None
@@ -364,7 +364,16 @@ class LazyModel:
             if cluster.gpus == 0 and device == "auto":
                 device = "cpu"
             elif cluster.address != LOCAL:  # its machines may have what this one has not
-                return device_there(self.files, device, dtype, cluster, cache=self.cache, reporter=self._reporter)
+                with self._asking:  # by one of several threads; Ray tries for long where it is not let in
+                    if self._failed is not None:
+                        raise self._failed
+                    try:
+                        return device_there(
+                            self.files, device, dtype, cluster, cache=self.cache, reporter=self._reporter
+                        )
+                    except LinguabridgeError as error:
+                        self._failed = error
+                        raise
         return remembered_choice(device, dtype, self.files.folder, self.cache)
 
     @cached_property

@@ -25,7 +25,7 @@ def connected(cluster: ClusterOptions) -> Any:
 
     Raises:
         InputError: Ray is not installed.
-        ClusterError: no cluster answers there.
+        ClusterError: no cluster answers there, or it does not let this process in.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -39,12 +39,23 @@ def connected(cluster: ClusterOptions) -> Any:
         if cluster.address == LOCAL:
             _in_a_lasting_thread(lambda: _start_local(ray))
             return ray
+        address = cluster.address
+        if address == AUTO:  # as Ray does; see ClusterOptions for addresses
+            address = os.environ.get("RAY_ADDRESS") or AUTO
+        reached = False
         try:
-            if found := ADDRESS.fullmatch(cluster.address):  # Ray itself would try for many minutes
+            if found := ADDRESS.fullmatch(address):  # Ray itself would try for many minutes
                 socket.create_connection((found["host"], int(found["port"])), _REACH).close()
+                reached = True
             ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ValueError, RuntimeError, OSError, OverflowError) as error:
-            where = "on this machine (--ray auto)" if cluster.address == AUTO else f"at {cluster.address}"
+        except (ValueError, RuntimeError, OSError, OverflowError, ray.exceptions.RayError) as error:
+            where = "on this machine (--ray auto)" if address == AUTO else f"at {address}"
+            if reached or isinstance(error, ray.exceptions.RayError):
+                raise ClusterError(
+                    f"The Ray cluster {where} does not let this process in: if it asks for a token, set "
+                    "RAY_AUTH_MODE=token and have the same token here, in ~/.ray/auth_token or RAY_AUTH_TOKEN; if "
+                    "not, look whether it is one, and of this version of Ray."
+                ) from error
             raise ClusterError(
                 f"No Ray cluster answers {where}: start one with `ray start --head`, or give --ray local."
             ) from error

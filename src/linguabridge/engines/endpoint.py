@@ -61,7 +61,8 @@ def open_endpoint(
         cache: where answers are kept.
         reporter: shows progress; silent by default.
         concurrency: requests under way at once, at most.
-        timeout: seconds the server may be silent.
+        timeout: seconds the server may be silent; ten times as long, and the pauses between tries, may one that is not
+            silent take for a question, all tries together.
         max_retries: of a request that fails in a way that may pass.
         api_key_variable: environment variable with the key; servers without keys need none.
 

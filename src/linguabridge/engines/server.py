@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 TIMEOUT = 120.0  # seconds a server may be silent
+PATIENCE = 10  # times as long may a server that is never silent take for one question, all tries together
 RETRIES = 4  # of 429, 5xx, timeouts and broken connections, with growing pauses or those the server asks for
 BROKEN = "\ufffd"  # how servers write a token that is a part of a character
 
 _CONNECT_TIMEOUT = 10.0
+_LONGEST_PAUSE = 120.0  # seconds that the library waits between two tries where a server asks for it, at most
 _QUOTED = 300  # characters of a server's own words in an error
 
 _T = TypeVar("_T")
@@ -61,6 +63,12 @@ class Server:
     def route(self) -> str:
         """Where questions go, below the address."""
         return "chat/completions" if self.chat else "completions"
+
+    @property
+    def limit(self) -> float:
+        """Seconds that a question may take, all tries together: more than tries at which the server is silent take."""
+        tries = self.max_retries + 1
+        return max(PATIENCE, tries) * self.timeout + self.max_retries * _LONGEST_PAUSE
 
 
 def base_address(url: str) -> str:
@@ -158,7 +166,14 @@ class Connection:
         import openai
 
         try:
-            raw = await send()
+            # The library's own timeout is for silence: a byte now and then would keep it waiting for ever.
+            async with asyncio.timeout(self.server.limit):
+                raw = await send()
+        except TimeoutError:
+            raise EndpointError(
+                f"{self.server.url} has not come to the end of an answer within {self.server.limit:g} s, though it is "
+                "not silent; look into the server's log, and repeat the command to go on from here."
+            ) from None
         except openai.OpenAIError as error:
             # Without the cause: it holds the request's headers, and the key in them.
             raise _sentence(self.server, error) from None
