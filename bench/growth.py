@@ -22,7 +22,7 @@ from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.dependence import score
 from linguabridge.languages import PAPER_LANGUAGES
-from linguabridge.model import LazyModel
+from linguabridge.lazy_model import LazyModel
 from linguabridge.text_profiles import profile_languages
 
 NOISE = 0.1  # what a fit to times of a machine that does other things, too, may be off

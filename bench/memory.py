@@ -25,7 +25,8 @@ from bench.setting import ROOT, Setting, names
 from bench.table import NotMeasured, Row, repeats
 from linguabridge.cache import Cache
 from linguabridge.hardware import set_threads
-from linguabridge.model import ModelOptions, open_model
+from linguabridge.lazy_model import open_model
+from linguabridge.model import ModelOptions
 
 SHARE, LEAST = 0.1, 300e6  # of the model's bytes, or bytes, the larger
 FLAT = 16e6  # bytes that the largest text may take more than the smallest: what allocators keep varies from run to run

@@ -29,7 +29,8 @@ from bench.timing import timed
 from linguabridge import collect, probing
 from linguabridge.batches import token_budget
 from linguabridge.cache import Cache
-from linguabridge.model import LanguageModel, LazyModel
+from linguabridge.lazy_model import LazyModel
+from linguabridge.model import LanguageModel
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
 from linguabridge.taps import Part, Reading, decoder_layers, record

@@ -11,7 +11,8 @@ from pathlib import Path
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.cluster.options import ClusterOptions
-from linguabridge.model import DEFAULT_MODEL, LanguageModel, LazyModel, ModelOptions, open_model
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.quiet import quiet_transformers
 from linguabridge.texts import load_text
 

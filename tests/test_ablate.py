@@ -18,8 +18,7 @@ from rich.console import Console
 
 import tiny
 from conftest import Ended
-from linguabridge import Ablation, AblationSettings, ablate, perplexity
-from linguabridge import model as model_module
+from linguabridge import Ablation, AblationSettings, ablate, lazy_model, perplexity
 from linguabridge.ablation import settings as settings_module
 from linguabridge.ablation.intervene import scaled
 from linguabridge.ablation.materials import FEWEST_LINES, gather
@@ -31,8 +30,9 @@ from linguabridge.ablation.words import basis, beyond, effect, paragraphs
 from linguabridge.cache import Cache
 from linguabridge.cluster.options import ClusterOptions
 from linguabridge.errors import InputError
+from linguabridge.lazy_model import open_model
 from linguabridge.likelihood import option_log_probabilities
-from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.neurons import NeuronSet
 from linguabridge.paired import Interval
 from linguabridge.perplexity import bits_per_byte
@@ -157,7 +157,7 @@ def test_controls_are_told_by_their_draws(result: Ablation) -> None:
 
 
 def test_second_run_asks_the_model_nothing(ablated: Run, result: Ablation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("loaded"))
     assert ablated().to_dict() == result.to_dict()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Ended
-from linguabridge import model as model_module
+from linguabridge import lazy_model
 from linguabridge.cache_care import contents
 from test_recommend import write_lexicon
 
@@ -79,7 +79,7 @@ def test_no_check_leaves_the_check_out(run: Run, arguments: list[str]) -> None:
 
 def test_same_command_again_loads_no_model(run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(*arguments, "--json", "-")
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("loaded"))
     assert run(*arguments, "--json", "-").out == first.out
 
 
@@ -142,7 +142,7 @@ def test_interrupt_ends_with_130_and_without_a_traceback(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(model_module, "load_model", interrupt)
+    monkeypatch.setattr(lazy_model, "load_model", interrupt)
     ended = run(*arguments, "--seed", "77")
     assert ended.code == 130
     assert "Stopped" in ended.err
@@ -218,7 +218,7 @@ def test_file_that_the_disk_does_not_give_is_one_line(
 def test_place_that_cannot_be_written_is_refused_before_any_work(
     run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr(model_module, "find_model", lambda *_, **__: pytest.fail("looked for the model"))
+    monkeypatch.setattr(lazy_model, "find_model", lambda *_, **__: pytest.fail("looked for the model"))
     (tmp_path / "file").write_text("")
     ended = run(*arguments, option, tmp_path / "file" / "below")
     assert ended.code == 2
@@ -228,7 +228,7 @@ def test_place_that_cannot_be_written_is_refused_before_any_work(
 def test_json_to_a_folder_is_refused_before_any_work(
     run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "find_model", lambda *_, **__: pytest.fail("looked for the model"))
+    monkeypatch.setattr(lazy_model, "find_model", lambda *_, **__: pytest.fail("looked for the model"))
     ended = run(*arguments, "--json", tmp_path)
     assert ended.code == 2
     assert "is a folder; name a file" in ended.err

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from conftest import Ended
-from linguabridge import model as model_module
+from linguabridge import lazy_model
 from linguabridge.errors import InputError
 from linguabridge.evaluation import evaluate as evaluate_module
 from linguabridge.evaluation.files import read_rows, read_summary
@@ -140,7 +140,7 @@ def test_a_refused_run_leaves_nothing_behind(run: Run, arguments: list[str]) -> 
 def test_prompts_are_shown_and_nothing_is_asked(
     run: Run, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("the model was loaded"))
     ended = run(*arguments, "--show-prompts")
     assert ended.code == 0
     assert 'Deutsch:"⟨the model\'s German⟩"→Kiswahili:"' in ended.out

@@ -23,8 +23,7 @@ import torch
 
 import tiny
 from conftest import Ended
-from linguabridge import memory
-from linguabridge import model as model_module
+from linguabridge import lazy_model, memory
 from linguabridge.batches import batches, window
 from linguabridge.cache import Cache
 from linguabridge.cache_care.checking import verify
@@ -37,8 +36,9 @@ from linguabridge.cluster.workers import Workers, device_there
 from linguabridge.collect import profile_part, profile_text
 from linguabridge.errors import ClusterError, InputError, ModelError
 from linguabridge.languages import parse
+from linguabridge.lazy_model import LazyModel, open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.model_files import ModelFiles
 from linguabridge.neurons import NeuronSet
 from linguabridge.parts import shares_each
@@ -485,7 +485,7 @@ def test_commands_on_workers_find_the_same(
         return clustered.workers
 
     monkeypatch.setattr(workers_module, "start_workers", lent)
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("the model was loaded here"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("the model was loaded here"))
     spread = found("spread", "--ray", "local", "--workers", "2", "--gpus-per-worker", "0")
     assert started == [ClusterOptions("local", 2, 0.0)]
     assert_nearly(spread, alone, 1e-5)

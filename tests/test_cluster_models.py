@@ -19,8 +19,9 @@ from linguabridge.cluster import workers as workers_module
 from linguabridge.cluster.connection import connected
 from linguabridge.cluster.options import ClusterOptions, Shares
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.prompts import WORD
 from linguabridge.texts import Text
 

@@ -19,8 +19,9 @@ from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.errors import ModelError
 from linguabridge.generate import greedy_answers
+from linguabridge.lazy_model import open_model
 from linguabridge.likelihood import option_log_probabilities
-from linguabridge.model import LanguageModel, ModelOptions, load_model, open_model
+from linguabridge.model import LanguageModel, ModelOptions, load_model
 from linguabridge.model_files import find_model
 from linguabridge.neurons import NeuronSet
 from linguabridge.probing import probe_matrix

@@ -82,7 +82,7 @@ SMALL = {
 }
 # What looks like a command in a sentence, and options of other programs.
 NO_COMMANDS = {"linguabridge routes": "what stands as format in a table of routes"}
-NOT_OURS = {"--log_samples": "lm-eval", "--only": "python -m bench"}
+NOT_OURS = {"--log_samples": "lm-eval"}
 SMALL_BY_ITSELF = ("export.md",)  # its commands are run as they stand, and what they print is compared
 PAIRS = ("ar:he", "en:sw")  # of a study whose command names none
 # Runs that a page's commands find there.

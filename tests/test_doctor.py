@@ -19,15 +19,14 @@ import pytest
 import torch
 
 from conftest import REPOSITORY, Ended
-from linguabridge import doctor, embedded
-from linguabridge import model as model_module
+from linguabridge import doctor, embedded, lazy_model
 
 Run = Callable[..., Ended]
 
 
 @pytest.fixture(autouse=True)
 def _models_stay_unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded a model"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("loaded a model"))
 
 
 def test_versions_machine_and_cache_are_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,9 @@ from linguabridge.engines.endpoint import open_endpoint
 from linguabridge.engines.engine import GENERATED, LETTERS
 from linguabridge.errors import EndpointError
 from linguabridge.generate import greedy_answers
+from linguabridge.lazy_model import open_model
 from linguabridge.likelihood import option_log_probabilities
-from linguabridge.model import LanguageModel, open_model
+from linguabridge.model import LanguageModel
 from linguabridge.prompts import STOPS, Ending, Prompt
 
 START_SECONDS = 120

@@ -16,8 +16,9 @@ from linguabridge.evaluation.evaluate import evaluate
 from linguabridge.evaluation.results import Evaluation, Row
 from linguabridge.evaluation.settings import EvaluationSettings
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.lexicons import load_file, normalise_word
-from linguabridge.model import LanguageModel, open_model
+from linguabridge.model import LanguageModel
 from linguabridge.prompts import WORD
 from linguabridge.recommendation import recommend
 from linguabridge.texts import load_text

@@ -17,7 +17,7 @@ from linguabridge.evaluation import evaluate as evaluate_module
 from linguabridge.evaluation.evaluate import evaluate
 from linguabridge.evaluation.results import Row
 from linguabridge.evaluation.settings import EvaluationSettings
-from linguabridge.model import open_model
+from linguabridge.lazy_model import open_model
 
 Folder = Callable[[str], Path]
 REAL = [

@@ -19,8 +19,8 @@ from linguabridge.evaluation.plans import make_plans
 from linguabridge.evaluation.preview import preview
 from linguabridge.evaluation.settings import EvaluationSettings, parse_pairs
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.lexicons.cldr import load_cldr
-from linguabridge.model import open_model
 from linguabridge.recommendation import recommend
 from linguabridge.settings import Settings
 

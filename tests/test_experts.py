@@ -26,8 +26,9 @@ from linguabridge.errors import ModelError
 from linguabridge.experts import execution, router_choice
 from linguabridge.inspection import inspect
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.probing import probe_matrix
 from linguabridge.profile import BlockedProfile, LanguageProfile

@@ -31,7 +31,8 @@ from linguabridge.export import lm_eval_scoring
 from linguabridge.export.lm_eval import GROUP, export_lm_eval
 from linguabridge.export.right_options import right_options
 from linguabridge.generate import greedy_answers
-from linguabridge.model import LanguageModel, open_model
+from linguabridge.lazy_model import open_model
+from linguabridge.model import LanguageModel
 from linguabridge.prompts import WORD
 from linguabridge.tasks.translate import TASK as TRANSLATE
 

@@ -15,8 +15,9 @@ from linguabridge.engines.local import Local
 from linguabridge.errors import InputError
 from linguabridge.evaluation.experiment import Experiment
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.prompts import WORD, Prompt
 from linguabridge.tasks.task import Item, Loaded, Question, Task
 

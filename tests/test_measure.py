@@ -11,8 +11,9 @@ import pytest
 
 from linguabridge import generate, likelihood
 from linguabridge.cache import Cache
+from linguabridge.lazy_model import open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.prompts import WORD
 
 

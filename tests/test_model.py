@@ -16,11 +16,11 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 import tiny
-from linguabridge import model as model_module
-from linguabridge import model_files
+from linguabridge import lazy_model, model_files
 from linguabridge.cache import Cache
 from linguabridge.errors import DownloadError, ModelError
-from linguabridge.model import ModelOptions, load_model, open_model
+from linguabridge.lazy_model import open_model
+from linguabridge.model import LanguageModel, ModelOptions, load_model
 from linguabridge.model_files import ModelFiles, file_sha256, find_model
 from linguabridge.progress import Reporter
 
@@ -45,7 +45,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Non
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def load(folder: Path, cache: Cache) -> model_module.LanguageModel:
+def load(folder: Path, cache: Cache) -> LanguageModel:
     return load_model(find_model(str(folder), cache), CPU)
 
 
@@ -64,7 +64,7 @@ def test_folder_is_found_and_loaded_as_transformers_loads_it(folder: Path, cache
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_every_family_loads_with_the_tokenizers_own_convention_of_bos(
-    tiny_loaded: Callable[[str], model_module.LanguageModel], family: str
+    tiny_loaded: Callable[[str], LanguageModel], family: str
 ) -> None:
     ids = tiny_loaded(family).encode("the cat")
     assert (ids[0] == 0) == (family not in tiny.WITHOUT_BOS)
@@ -316,13 +316,13 @@ def test_opened_model_loads_only_when_asked_and_only_once(
     folder: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loads: list[ModelFiles] = []
-    real = model_module.load_model
+    real = lazy_model.load_model
 
-    def counted(files: ModelFiles, options: ModelOptions) -> model_module.LanguageModel:
+    def counted(files: ModelFiles, options: ModelOptions) -> LanguageModel:
         loads.append(files)
         return real(files, options)
 
-    monkeypatch.setattr(model_module, "load_model", counted)
+    monkeypatch.setattr(lazy_model, "load_model", counted)
     lazy = open_model(str(folder), CPU, cache)
     assert lazy.key == {**lazy.files.identity, "device": "cpu", "dtype": "float32", "taps": None, "remote_code": False}
     assert not loads

@@ -18,9 +18,10 @@ from linguabridge import perplexity
 from linguabridge.cache import Cache
 from linguabridge.errors import InputError, ModelError
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.measure import Measurements
-from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.perplexity import bits_per_byte, continuation_bits
 from linguabridge.texts import MAX_LENGTH, Text
 from test_likelihood import OPTIONS, PROMPTS

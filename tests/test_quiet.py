@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -89,7 +90,8 @@ def test_a_data_set_of_texts_is_read_quietly(monkeypatch: pytest.MonkeyPatch) ->
             return self[:number]
 
     monkeypatch.setattr(datasets, "get_dataset_config_names", names)
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: {"train": Rows([{"text": "paka ameketi"}])})
+    builder = SimpleNamespace(as_streaming_dataset=lambda: {"train": Rows([{"text": "paka ameketi"}])}, hash=None)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
     assert list(load_text("owner/name", SW, 0)) == ["paka ameketi"]
     assert seen == [(logging.ERROR, False)]
     assert shown() == before

@@ -20,8 +20,9 @@ import linguabridge
 from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.languages import PAPER_LANGUAGES, parse
+from linguabridge.lazy_model import LazyModel, open_model
 from linguabridge.likelihood import option_log_probabilities
-from linguabridge.model import LanguageModel, LazyModel, open_model
+from linguabridge.model import LanguageModel
 from linguabridge.spectrum.settings import SpectrumSettings
 from linguabridge.spectrum.spectrum import spectrum
 from linguabridge.texts import load_text

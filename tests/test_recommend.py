@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 import tiny
-from linguabridge import dependence, neuron_ranking
-from linguabridge import model as model_module
+from linguabridge import dependence, lazy_model, neuron_ranking
 from linguabridge import settings as settings_module
 from linguabridge.cache import Cache
 from linguabridge.errors import CacheError, InputError
 from linguabridge.languages import parse
+from linguabridge.lazy_model import open_model
 from linguabridge.lexicons import load_file, normalise_word, split
-from linguabridge.model import ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.ranking import STANDS_OUT
 from linguabridge.recommendation import Recommendation, materials, recommend
 from linguabridge.settings import FEWEST_CHECK, Settings
@@ -200,7 +200,7 @@ def test_result_is_json_without_nan(result: Recommendation) -> None:
 def test_second_run_loads_no_model_and_says_the_same(
     run: Run, result: Recommendation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("loaded"))
     assert run().to_dict() == result.to_dict()
 
 
@@ -339,7 +339,7 @@ def test_language_is_checked_before_a_model_is_touched(tmp_path: Path) -> None:
 def test_cache_that_cannot_be_written_is_named_before_the_work(
     tiny_model: Folder, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("loaded"))
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="cannot be written"):
         recommend("en", "sw", model=str(tiny_model("llama")), cache=Cache(tmp_path / "file" / "x"), settings=settings)
@@ -348,7 +348,7 @@ def test_cache_that_cannot_be_written_is_named_before_the_work(
 def test_layers_beyond_the_model_are_refused_before_it_is_loaded(
     tiny_model: Folder, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "load_model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(lazy_model, "load_model", lambda *_: pytest.fail("loaded"))
     wide = dataclasses.replace(settings, layers=(0, 99))
     with pytest.raises(InputError, match="the model's layers are 0 to 3"):
         recommend("en", "sw", model=str(tiny_model("llama")), settings=wide, cache=Cache(tmp_path))

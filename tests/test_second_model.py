@@ -16,9 +16,10 @@ from linguabridge.cache import Cache
 from linguabridge.collect import profile_text
 from linguabridge.engines.local import Local
 from linguabridge.languages import parse
+from linguabridge.lazy_model import LazyModel, open_model
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.measure import Measurements
-from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.perplexity import bits_per_byte
 from linguabridge.prompts import WORD, Prompt
 from linguabridge.texts import load_text

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -23,9 +24,10 @@ from linguabridge.choosing import evidence as evidence_module
 from linguabridge.choosing.ways import WAYS
 from linguabridge.errors import InputError
 from linguabridge.generate import greedy_answers
+from linguabridge.lazy_model import open_model
 from linguabridge.lexicons import Entry, load_cldr, load_file, normalise_word
 from linguabridge.measure import Measurements
-from linguabridge.model import ModelOptions, load_model, open_model
+from linguabridge.model import ModelOptions, load_model
 from linguabridge.model_files import find_model
 from linguabridge.progress import read_progress
 from linguabridge.prompts import WORD
@@ -207,7 +209,7 @@ def test_a_study_of_ways_that_are_no_longer_offered_is_read(
 ) -> None:
     write_folder(tmp_path, result, command="study")
     monkeypatch.setattr(files, "WAYS", {name: way for name, way in WAYS.items() if name != "family"})
-    found = read_study(tmp_path, cache=Cache(tmp_path / "cache"))
+    found = read_study(tmp_path)
     assert set(result.settings.ways) - set(found.settings.ways) == {"family"}
     assert all("family" not in one.scores for one in found.pairs)
 
@@ -372,10 +374,10 @@ def test_the_command_writes_a_study_and_analyses_it_again(
     line += ["--device", "cpu", "--dtype", "float32", "--out", "there"]
     states = []
 
-    def write(folder: Path, result: Study, *, command: str) -> None:
+    def write(folder: Path, result: Study, *, command: str) -> dict[str, Any]:
         progress = read_progress(folder)
         states.append(progress.state if progress else None)
-        write_folder(folder, result, command=command)
+        return write_folder(folder, result, command=command)
 
     monkeypatch.setattr("linguabridge.study.files.write_folder", write)
     ended = run(*line)

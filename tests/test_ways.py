@@ -20,10 +20,11 @@ from linguabridge.choosing.choice import choose
 from linguabridge.choosing.evidence import Evidence
 from linguabridge.choosing.ways import WAYS, hop_mrr
 from linguabridge.dependence import u_centre
+from linguabridge.lazy_model import open_model
 from linguabridge.lexicons import kept_for_check, load_cldr, load_file, split
 from linguabridge.likelihood import option_log_probabilities
 from linguabridge.measure import Measurements
-from linguabridge.model import LanguageModel, ModelOptions, open_model
+from linguabridge.model import LanguageModel, ModelOptions
 from linguabridge.neuron_ranking import rank_by_neurons
 from linguabridge.probing import linear_kernels
 from linguabridge.settings import CHOOSE_BY, WAYS_TO_CHOOSE, Settings

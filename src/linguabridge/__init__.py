@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from linguabridge.evaluation.settings import EvaluationSettings
     from linguabridge.languages import Language
     from linguabridge.languages import parse as parse_language
+    from linguabridge.lazy_model import LazyModel, open_model
     from linguabridge.measure import Measurements
-    from linguabridge.model import LanguageModel, LazyModel, ModelOptions, open_model
+    from linguabridge.model import LanguageModel, ModelOptions
     from linguabridge.neurons import NeuronSet, NeuronSpace
     from linguabridge.permutation import permutation_p
     from linguabridge.profile import LanguageProfile, Profile

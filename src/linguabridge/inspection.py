@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from linguabridge.cache import Cache, computed_by, computing_versions, default_cache_dir
 from linguabridge.hardware import MAP
-from linguabridge.model import LazyModel, ModelOptions, open_model
+from linguabridge.lazy_model import LazyModel, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.neurons import NeuronSpace
 from linguabridge.progress import Reporter
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from linguabridge.cache import Arrays, Artefact, Cache, computing_versions, digest
 from linguabridge.errors import ClusterError
-from linguabridge.model import LazyModel
+from linguabridge.lazy_model import LazyModel
 from linguabridge.neurons import NeuronSet, NeuronSpace
 from linguabridge.parts import Shares, planned, shares_each
 from linguabridge.profile import BlockedProfile, LanguageProfile, check_read, summed

@@ -21,9 +21,10 @@ from linguabridge.choosing.evidence import Evidence
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain
 from linguabridge.languages import Language
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.lexicons import Entry, Lexicon, PairEntries, Split, load_lexicon, normalise_word, split
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.neuron_ranking import Sets, probe_neurons, rank_by_neurons, window
 from linguabridge.progress import Reporter
 from linguabridge.ranking import Ranking
@@ -158,7 +159,7 @@ def recommend(
         source: language of the input, in any usual form.
         target: language of the output.
         model: name of a model (embedded default, hub id, folder, GGUF file), or one from
-            :func:`linguabridge.model.open_model`.
+            :func:`linguabridge.lazy_model.open_model`.
         options: how a model given by name is loaded: device, dtype, taps; a model already opened has its own.
         settings: everything else.
         cache: where results are kept; the user's cache folder by default.

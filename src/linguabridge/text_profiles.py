@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from linguabridge import languages
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.errors import InputError
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.profile import Profile
 from linguabridge.progress import Reporter
 from linguabridge.texts import load_text
@@ -28,7 +28,7 @@ def profile_languages(
 
     Args:
         codes: languages, in any usual form.
-        model: name of a model, or one from :func:`linguabridge.model.open_model`.
+        model: name of a model, or one from :func:`linguabridge.lazy_model.open_model`.
         texts: as in :func:`linguabridge.texts.load_text`; None for CLDR names.
         tokens: of text read for each language, at most.
         seed: of the order of the names, and of what is kept for checks.

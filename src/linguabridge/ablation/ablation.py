@@ -40,8 +40,9 @@ from linguabridge.ablation.statistics import (
 from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.errors import InputError
 from linguabridge.lape import specific_sets
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.neurons import NeuronSet, overlap
 from linguabridge.paired import mean_interval
 from linguabridge.profile import Profile
@@ -76,7 +77,7 @@ def ablate(
         source: language of the words, in any usual form.
         target: language of their translations.
         model: name of a model (embedded default, hub id, folder, GGUF file), or one from
-            :func:`linguabridge.model.open_model`.
+            :func:`linguabridge.lazy_model.open_model`.
         options: how a model given by name is loaded: device, dtype, taps; a model already opened has its own.
         settings: everything else.
         cache: where results are kept; the user's cache folder by default.

@@ -81,8 +81,9 @@ def ask(
     from linguabridge.cache import Cache, default_cache_dir
     from linguabridge.engines.local import Local
     from linguabridge.hardware import set_threads
+    from linguabridge.lazy_model import open_model
     from linguabridge.measure import Measurements
-    from linguabridge.model import ModelOptions, open_model
+    from linguabridge.model import ModelOptions
 
     set_threads()
     cache, reporter = Cache(default_cache_dir()), TerminalReporter()

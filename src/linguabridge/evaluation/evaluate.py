@@ -20,8 +20,9 @@ from linguabridge.evaluation.settings import EvaluationSettings
 from linguabridge.evaluation.statistics import with_holm
 from linguabridge.json_values import plain
 from linguabridge.languages import Language
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.progress import Reporter
 
 

@@ -11,8 +11,8 @@ from linguabridge.cache import Cache
 from linguabridge.errors import InputError
 from linguabridge.json_values import check_seal
 from linguabridge.languages import Language, parse
+from linguabridge.lazy_model import LazyModel
 from linguabridge.lexicons import Lexicon
-from linguabridge.model import LazyModel
 from linguabridge.paths import content_of
 from linguabridge.progress import Reporter
 from linguabridge.recommendation import recommend

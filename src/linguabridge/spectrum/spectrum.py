@@ -17,9 +17,10 @@ from linguabridge.cache import Cache, default_cache_dir
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain
 from linguabridge.languages import Language
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.lexicons import load_cldr
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.progress import Reporter
 from linguabridge.spectrum.distances import distances_content, distances_of
 from linguabridge.spectrum.kept import agreement, on_concepts, on_shuffled_text, on_text
@@ -50,7 +51,7 @@ def spectrum(
     Args:
         codes: languages, in any usual form; None for all that the built-in lexicon has enough names in.
         model: name of a model (embedded default, hub id, folder, GGUF file), or one from
-            :func:`linguabridge.model.open_model`.
+            :func:`linguabridge.lazy_model.open_model`.
         options: how a model given by name is loaded; a model already opened has its own.
         settings: everything else.
         before: told what is asked for (:func:`linguabridge.spectrum.settings.asked_for`) once everything is there and

@@ -23,9 +23,10 @@ from linguabridge.choices import make_choices
 from linguabridge.choosing.ways import neuron_scores
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.lexicons import load_lexicon, split
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.neuron_ranking import Probed, probe_neurons
 from linguabridge.progress import Reporter
 from linguabridge.ranking import content_key
@@ -156,7 +157,7 @@ def stability(
 
     Args:
         pairs: source and target of each, as codes or names.
-        model: name of a model, or one from :func:`linguabridge.model.open_model`.
+        model: name of a model, or one from :func:`linguabridge.lazy_model.open_model`.
         options: how a model given by name is loaded.
         settings: candidates, lexicon, tokens, probes and seed are read.
         other: the other lexicon.

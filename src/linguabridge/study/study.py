@@ -13,8 +13,9 @@ from linguabridge import languages
 from linguabridge.cache import Cache, array_digest, computed_by, default_cache_dir, digest
 from linguabridge.errors import InputError
 from linguabridge.json_values import plain
+from linguabridge.lazy_model import DEFAULT_MODEL, LazyModel, open_model
 from linguabridge.measure import Measurements
-from linguabridge.model import DEFAULT_MODEL, LazyModel, ModelOptions, open_model
+from linguabridge.model import ModelOptions
 from linguabridge.progress import Reporter
 from linguabridge.rebuilt import rebuilt
 from linguabridge.study.analysis import Analysis, analyse
@@ -42,7 +43,7 @@ def study(
 
     Args:
         settings: pairs and the rest.
-        model: name of a model, or one from :func:`linguabridge.model.open_model`.
+        model: name of a model, or one from :func:`linguabridge.lazy_model.open_model`.
         options: how a model given by name is loaded.
         cache: where results are kept; the user's cache folder by default.
         reporter: shows progress; silent by default.
