@@ -251,11 +251,11 @@ def assert_nearly(found: Any, expected: Any, tolerance: float) -> None:
 
 
 def found_in(file: Path) -> Any:
-    """What a result file holds, but for the command that made it and a checksum over all of it."""
+    """What a result file holds, but for the command that made it and checksums, over it and over files beside it."""
     if file.suffix == ".parquet":
         return pq.read_table(file).to_pylist()
     body = json.loads(file.read_text("utf-8"))
-    return {name: value for name, value in body.items() if name not in ("command", "sha256")}
+    return {name: value for name, value in body.items() if name not in ("command", "sha256", "files")}
 
 
 def kept(cache: Path) -> dict[str, object]:
